@@ -1,0 +1,1 @@
+"""The edge process: reads, decodes, validates, stores, accounts for and delivers readings."""

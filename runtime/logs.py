@@ -1,0 +1,45 @@
+"""Structured logs: one JSON line per event on stderr, or a readable line on a terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+QUIET_LIBRARIES = {"pymodbus": logging.CRITICAL, "httpx2": logging.WARNING, "httpcore2": logging.WARNING, "amqtt": logging.WARNING, "transitions": logging.WARNING, "aiosqlite": logging.WARNING}
+
+
+def configure(process: str, *, verbose: bool = False) -> None:
+    """Route structlog and stdlib logging to stderr; every line carries the ``process`` that wrote it."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=True)
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.DEBUG if verbose else logging.INFO)
+    for name, level in QUIET_LIBRARIES.items():
+        logging.getLogger(name).setLevel(level)
+    structlog.contextvars.bind_contextvars(process=process)
+
+
+def get(room: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a room; bind device_id, bus, uplink and the like where they are known."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(room)
+    return logger
