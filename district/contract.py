@@ -1,0 +1,160 @@
+"""The types of the wire between gateway and district. Imports pydantic only; shared by both sides.
+
+A batch is one stored stretch (from_seq, to_seq] of a gateway's change feed. Its ``sha256`` is over the exact bytes of
+the ``changes`` array as sent, so a retry is byte-identical and a receipt can be verified without trusting anything
+on the way. Every change is an upsert by its key; the higher revision wins.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Millis = Annotated[int, Field(ge=0, le=253_402_300_799_999, description="UTC epoch milliseconds")]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class SiteBody(Record):
+    """Who the school is; sent first and whenever it changes."""
+
+    kind: Literal["site"] = "site"
+    name: Name
+    timezone: Name
+    students: int | None = None
+    area_m2: float | None = None
+
+
+class PointBody(Record):
+    """What a point is. ``step`` is the register resolution in ``unit`` as a decimal string. ``role`` total marks a meter
+    that has no parent, so that sums over a school do not count a sub-meter twice."""
+
+    kind: Literal["point"] = "point"
+    point: Name
+    device: Name
+    space: str | None = None
+    quantity: Name
+    unit: str
+    value_kind: Literal["counter", "gauge", "state"]
+    step: str
+    energy_code: str | None = None
+    role: Literal["total", "part"] = "total"
+    label_zh: str = ""
+    label_en: str = ""
+
+
+class IntervalBody(Record):
+    """A closed slot. Counters carry ``value`` and the registers at both boundaries, gauges mean, low and high.
+
+    A value is null exactly when the content is missing. ``share`` is the measured part of the slot, 0 to 1."""
+
+    kind: Literal["interval"] = "interval"
+    point: Name
+    period: Literal["15min", "hour", "day"]
+    start: Millis
+    end: Millis
+    content: Literal["measured", "estimated", "missing"]
+    share: float = Field(ge=0, le=1)
+    value: float | None = None
+    register_start: float | None = None
+    register_end: float | None = None
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class EventBody(Record):
+    """An episode: an alarm, a disinfection cycle, a cold-chain excursion, a device that fell silent."""
+
+    kind: Literal["event"] = "event"
+    event_id: Name
+    event_kind: Name
+    subject: Name
+    start: Millis
+    end: Millis | None = None
+    level: int = Field(ge=1, le=4)
+    state: Literal["open", "closed", "withdrawn"]
+    evidence: dict[str, object] = Field(default_factory=dict)
+
+
+class GapBody(Record):
+    """Readings that were dropped by policy or lost, and why; they are known and not hidden."""
+
+    kind: Literal["gap"] = "gap"
+    point: Name
+    start: Millis
+    end: Millis
+    count: int = Field(ge=0)
+    reason: Name
+
+
+class StatementBody(Record):
+    """零报告: the daily statement, also when all is zero."""
+
+    kind: Literal["statement"] = "statement"
+    day: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    points: int = Field(ge=0)
+    slots_due: int = Field(ge=0)
+    slots_measured: int = Field(ge=0)
+    slots_estimated: int = Field(ge=0)
+    slots_missing: int = Field(ge=0)
+    events_opened: int = Field(ge=0)
+
+
+Body = Annotated[
+    SiteBody | PointBody | IntervalBody | EventBody | GapBody | StatementBody, Field(discriminator="kind")
+]
+
+
+class ChangeRecord(Record):
+    """One row of the change feed. ``key`` names what it is about; ``revision`` orders rows of one key."""
+
+    seq: int = Field(ge=1)
+    key: str = Field(min_length=1, max_length=200)
+    revision: int = Field(ge=1)
+    body: Body
+
+
+class Batch(Record):
+    """What a gateway posts to ``/v1/batches``."""
+
+    site: Name
+    gateway: Name
+    epoch: Name
+    from_seq: int = Field(ge=0, description="exclusive")
+    to_seq: int = Field(ge=1, description="inclusive")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    changes: list[ChangeRecord] = Field(max_length=5000)
+
+
+class Rejected(BaseModel):
+    """A record the district will never accept, and why."""
+
+    seq: int
+    reason: str
+
+
+class Receipt(BaseModel):
+    """The district's word that the batch has had its effect. The cursor moves only on this, echoed exactly."""
+
+    site: str
+    gateway: str
+    epoch: str
+    from_seq: int
+    to_seq: int
+    count: int
+    sha256: str
+    rejected: list[Rejected] = Field(default_factory=list)
+    duplicate: bool = False
+
+
+class Problem(BaseModel):
+    """Every refusal has this one shape."""
+
+    error: str
+    detail: str
+    covered: list[tuple[int, int]] = Field(default_factory=list)

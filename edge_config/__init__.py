@@ -1,0 +1,1 @@
+"""One site: what the installer writes, checked and put together with the profiles. Imports devices only."""

@@ -1,0 +1,227 @@
+"""The site file's shape. Every key an installer may write is a field here, and nothing else is accepted.
+
+Cross-checks between sections (a device's bus exists, ids are unique) live in ``checks``, so that all of them can be
+reported at once with file, line and column.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+PointId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\.[a-z][a-z0-9_]{0,31}$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+EnergyCode = Annotated[str, Field(pattern=r"^[0-9]{2}[0-9A-Z]{3}$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Site(Section):
+    """The school. ``students`` and ``area_m2`` give per-pupil and per-m² figures."""
+
+    id: Id
+    name: str = Field(min_length=1)
+    timezone: str = "Asia/Shanghai"
+    students: int | None = Field(default=None, gt=0)
+    area_m2: float | None = Field(default=None, gt=0)
+
+
+class Gateway(Section):
+    id: Id
+
+
+class Space(Section):
+    """A building, floor, room or zone; ``in`` names the space it lies in."""
+
+    id: Id
+    name: str = Field(min_length=1)
+    kind: Literal["site", "building", "floor", "classroom", "kitchen", "dormitory", "room", "outdoor"] = "room"
+    within: Id | None = Field(default=None, alias="in")
+
+
+class TcpBus(Section):
+    """Modbus TCP, or RTU frames over TCP as serial servers send them. IPv6 addresses are written bare."""
+
+    id: Id
+    kind: Literal["modbus-tcp", "modbus-rtu-over-tcp"]
+    host: str = Field(min_length=1)
+    port: Port = 502
+    timeout_s: float = Field(default=1.0, gt=0, le=10)
+
+
+class SerialBus(Section):
+    id: Id
+    kind: Literal["modbus-rtu", "serial-meter"]
+    port: str = Field(min_length=1)
+    baudrate: Literal[300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: Literal[1, 2] = 1
+    timeout_s: float = Field(default=0.5, gt=0, le=10)
+
+
+Bus = Annotated[TcpBus | SerialBus, Field(discriminator="kind")]
+
+
+class Broker(Section):
+    id: Id
+    host: str = Field(min_length=1)
+    port: Port = 1883
+    username: str | None = None
+    password_file: str | None = None
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    in_flight_max: int = Field(default=200, ge=1, le=65535)
+
+
+class Device(Section):
+    """A meter or sensor. Modbus devices name a ``bus`` and ``unit_id``; MQTT devices a ``broker`` and ``topic``.
+
+    ``parent`` is the meter this one is a part of; ``energy_code`` the national 分类分项 code."""
+
+    id: Id
+    profile: str
+    name: str | None = None
+    bus: Id | None = None
+    unit_id: int | None = Field(default=None, ge=1, le=247)
+    address: str | None = Field(default=None, pattern=r"^[0-9A-Fa-f]{12,14}$")
+    broker: Id | None = None
+    topic: str | None = None
+    space: Id | None = None
+    parent: Id | None = None
+    energy_code: EnergyCode | None = None
+    ct_ratio: Decimal = Field(default=Decimal(1), gt=0)
+    pt_ratio: Decimal = Field(default=Decimal(1), gt=0)
+    poll_interval_s: float | None = Field(default=None, ge=0.2, le=3600)
+    time: Literal["device", "arrival"] = "device"
+    power_max_kw: float | None = Field(default=None, gt=0)
+    flow_max_m3h: float | None = Field(default=None, gt=0)
+
+
+class VirtualPoint(Section):
+    """A point that is the sum of others, less others: ``pv-self.energy_import: pv export − grid export``."""
+
+    id: PointId
+    sum: tuple[PointId, ...] = Field(min_length=1)
+    minus: tuple[PointId, ...] = ()
+
+
+class QuotaYear(Section):
+    electricity_kwh: float | None = Field(default=None, gt=0)
+    water_m3: float | None = Field(default=None, gt=0)
+
+
+class UplinkFilter(Section):
+    """What goes up: quantity groups of ``devices.quantities`` (energy, water, air, canteen, disinfection, …) and periods.
+
+    Events and point descriptions always go up."""
+
+    quantities: tuple[str, ...] | None = None
+    periods: tuple[Literal["15min", "hour", "day"], ...] | None = None
+
+
+class HttpUplink(Section):
+    id: Id
+    kind: Literal["district-http"]
+    url: str = Field(pattern=r"^https?://")
+    token_file: str | None = None
+    only: UplinkFilter = UplinkFilter()
+    enabled: bool = True
+    batch_max: int = Field(default=1000, ge=1, le=5000)
+    interval_s: float = Field(default=20, ge=1, le=300)
+    """Seconds between looks at the change feed; the first wait is spread by a hash of the gateway id."""
+
+
+Uplink = HttpUplink
+
+
+class Listen(Section):
+    """Where a process listens. ``::`` and ``::1`` are as welcome as IPv4 addresses."""
+
+    host: str = "127.0.0.1"
+    port: Port
+
+
+class Buffer(Section):
+    """The local store. ``path`` is relative to the site file's folder."""
+
+    path: str = "var/buffer.db"
+    commit_interval_s: float = Field(default=1.0, ge=0.2, le=10)
+    budget_gib: float = Field(default=4.0, gt=0)
+
+
+class SiteFile(Section):
+    """The whole site file."""
+
+    site: Site
+    gateway: Gateway
+    spaces: tuple[Space, ...] = ()
+    buses: tuple[Bus, ...] = ()
+    brokers: tuple[Broker, ...] = ()
+    devices: tuple[Device, ...] = ()
+    points: tuple[VirtualPoint, ...] = ()
+    tariffs: str | None = None
+    calendar: str | None = None
+    limits: str | None = None
+    quota: dict[int, QuotaYear] = Field(default_factory=dict)
+    uplinks: tuple[Uplink, ...] = ()
+    buffer: Buffer = Buffer()
+    collector: Listen = Listen(port=8606)
+    """/healthz and /metrics of the collector; its control socket is ``control.sock`` beside the buffer."""
+    dashboard: Listen = Listen(port=8600)
+    worker: Listen = Listen(port=8607)
+
+
+class Limit(Section):
+    """One rule of the limits file: when ``quantity`` (or ``points``) is above or below for ``for_minutes``, an Event.
+
+    ``clear`` is the value it must come back to (dead-band); ``during`` lesson restricts to lesson hours of school days.
+    ``mean_minutes`` is the averaging window the limit's source gives; 0 judges each reading."""
+
+    id: Id
+    quantity: str | None = None
+    points: tuple[PointId, ...] = ()
+    above: float | None = None
+    below: float | None = None
+    clear: float | None = None
+    for_minutes: float = Field(default=0, ge=0)
+    mean_minutes: float = Field(default=0, ge=0)
+    during: Literal["always", "lesson", "school_day", "night"] = "always"
+    level: Literal["critical", "major", "minor", "notice"] = "minor"
+    text: str
+    """What the page says, in Chinese; {value}, {unit} and {limit} are filled in."""
+    text_en: str = ""
+    advice: str = ""
+    advice_en: str = ""
+    source: str
+    """Where the figure comes from."""
+
+
+class DisinfectionRule(Section):
+    """What counts as a complete disinfection run of a quantity: lamp on or cabinet hot for long enough."""
+
+    id: Id
+    quantity: Literal["lamp_power", "lamp_on", "cabinet_temperature"]
+    at_least: float
+    minutes: float = Field(gt=0)
+    warm_up_minutes: float = Field(default=0, ge=0)
+    source: str
+
+
+class LimitsFile(Section):
+    """limits.yaml: dated, every figure with its source."""
+
+    valid_from: str
+    limits: tuple[Limit, ...] = ()
+    disinfection: tuple[DisinfectionRule, ...] = ()
+
+
+class CalendarDay(Section):
+    """One row of the calendar CSV: date, kind, and the lesson hours where they differ from the default."""
+
+    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    kind: Literal["school", "weekend", "holiday", "makeup", "vacation"]
+    note: str = ""

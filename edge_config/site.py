@@ -1,0 +1,76 @@
+"""A loaded site: the site file with its profiles, limits and calendar, ready for the rooms that need it.
+
+Pure once loaded; ``loader`` reads the files and reports what is wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from devices.profile import ModbusProfile, MqttProfile
+from edge_config.schema import CalendarDay, Device, LimitsFile, SiteFile, Space
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolCalendar:
+    """Which days are school days; days not listed count as school days from Monday to Friday."""
+
+    days: dict[date, CalendarDay] = field(default_factory=dict)
+    lessons: tuple[tuple[time, time], ...] = ((time(8, 0), time(11, 45)), (time(13, 0), time(16, 30)))
+
+    def is_school_day(self, day: date) -> bool:
+        listed = self.days.get(day)
+        if listed is not None:
+            return listed.kind in {"school", "makeup"}
+        return day.weekday() < 5
+
+    def is_lesson(self, moment: datetime) -> bool:
+        """``moment`` is local site time."""
+        return self.is_school_day(moment.date()) and any(a <= moment.time() < b for a, b in self.lessons)
+
+
+@dataclass(frozen=True)
+class LoadedSite:
+    """Everything one site says. ``folder`` is where relative paths in the site file start."""
+
+    file: SiteFile
+    folder: Path
+    path: Path
+    profiles: dict[str, ModbusProfile | MqttProfile]
+    limits: LimitsFile | None = None
+    calendar: SchoolCalendar = SchoolCalendar()
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.file.site.timezone)
+
+    @cached_property
+    def spaces(self) -> dict[str, Space]:
+        return {space.id: space for space in self.file.spaces}
+
+    @cached_property
+    def devices(self) -> dict[str, Device]:
+        return {device.id: device for device in self.file.devices}
+
+    @property
+    def buffer_path(self) -> Path:
+        return self.folder / self.file.buffer.path
+
+    @property
+    def control_path(self) -> Path:
+        return self.buffer_path.parent / "control.sock"
+
+    def building_of(self, space_id: str | None) -> Space | None:
+        """The building a space lies in, or None for what lies in none."""
+        seen: set[str] = set()
+        while space_id is not None and space_id not in seen:
+            seen.add(space_id)
+            space = self.spaces[space_id]
+            if space.kind == "building":
+                return space
+            space_id = space.within
+        return None

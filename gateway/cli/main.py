@@ -1,0 +1,68 @@
+"""``campus-gateway``: names the commands; each lives in a module of this folder and is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from gateway.errors import GatewayError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("gateway.cli.demo:demo", "Run a simulated campus end to end (演示): devices, broker, gateway, district."),
+    "run": ("gateway.cli.run:run", "Run collector, dashboard and worker for a site (运行网关)."),
+    "collect": ("gateway.cli.collect:collect", "Run the collector alone (采集): read, store, account, deliver."),
+    "dashboard": ("gateway.cli.dashboard:dashboard", "Serve the campus pages (看板) for a site."),
+    "work": ("gateway.cli.work:work", "Run the worker (定时任务): daily statements and other slow jobs."),
+    "district": ("gateway.cli.district:district", "Run the district service (区平台), or enrol a gateway with it."),
+    "simulate": ("gateway.cli.simulate:simulate", "Simulate a site's devices (模拟设备), live or as history."),
+    "replay": ("gateway.cli.replay:replay", "Feed readings with their own times through the ingest door (补录)."),
+    "query": ("gateway.cli.query:query", "Ask the buffer (查询): latest, series, totals, events, completeness."),
+    "check": ("gateway.cli.check:check", "Check a site file (检查配置) and print the plan it makes."),
+    "status": ("gateway.cli.status:status", "Say how the gateway is (状态): devices, uplinks, alarms, health."),
+    "profiles": ("gateway.cli.profiles:profiles", "List, show and check device profiles (设备模板)."),
+}
+
+
+class FrontDoor(click.Group):
+    """A group that imports a command's module only when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=FrontDoor, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="campus-gateway")
+def app() -> None:
+    """Campus Gateway (校园后勤物联网关): an edge gateway for schools."""
+
+
+def main() -> None:
+    """Run a command; what the gateway refuses on purpose is one sentence on stderr and exit code 1, never a trace."""
+    try:
+        app(standalone_mode=False)
+    except GatewayError as error:
+        click.echo(f"campus-gateway: {error}", err=True)
+        sys.exit(1)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)

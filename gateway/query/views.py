@@ -1,0 +1,255 @@
+"""What a reader gets. Plain frozen values with units, times (UTC epoch ms) and content; None means not known, never 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A total beside the same clock span of a base day. ``change_pct`` is None with a ``reason`` when the base has less
+    than 90 % of its data (incomplete), lies before the data began (none), or exactly one of the two days is a school
+    day (calendar)."""
+
+    base_day: str
+    base_value: float | None
+    change_pct: float | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Consumption of a span that may still be open. ``value`` sums closed quarter-hours and, for today, the open one's
+    registers so far; ``known_share`` is the part of the elapsed span that is measured, ``estimated_share`` estimated."""
+
+    value: float | None
+    unit: str
+    known_share: float
+    estimated_share: float
+    updated_at: int | None
+    same_weekday_last_week: Comparison | None = None
+    yesterday: Comparison | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest reading of a point. ``is_delayed`` when older than twice its expected interval (at least 60 s)."""
+
+    point: str
+    device: str
+    space: str | None
+    quantity: str
+    unit: str
+    value: float | None
+    quality: str
+    reason: str | None
+    measured_at: int | None
+    expected_interval_s: float
+    is_delayed: bool
+    label_zh: str
+    label_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One interval of a series. ``content`` measured, estimated or missing; ``mean`` for gauges, ``value`` for counters."""
+
+    start: int
+    end: int
+    content: str
+    share: float
+    value: float | None = None
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One point over a span, oldest first; slots that do not exist are absent, and drawn as gaps."""
+
+    point: str
+    quantity: str
+    unit: str
+    period: str
+    label_zh: str
+    label_en: str
+    slots: list[Slot]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A classroom's air now. ``state``: ok, advise, outside, delayed, offline. ``why`` names the limits that are broken."""
+
+    space: str
+    name: str
+    building: str | None
+    state: str
+    figures: dict[str, Latest]
+    why: list[str] = field(default_factory=list)
+    advice_zh: str = ""
+    advice_en: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ColdUnit:
+    """A fridge, freezer, hot-holding or sample cabinet. ``state``: ok, outside, delayed, offline; band in ℃ (None: open)."""
+
+    device: str
+    name: str
+    space: str | None
+    kind: str
+    latest: Latest
+    low_limit: float | None
+    high_limit: float | None
+    state: str
+    minutes_outside_today: float
+    door_open: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class DisinfectionRun:
+    """One cycle found in the readings: an event of kind disinfection. ``complete`` when it met its rule."""
+
+    event_id: str
+    device: str
+    space: str | None
+    name: str
+    start: int
+    end: int | None
+    minutes: float
+    complete: bool | None
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DisinfectionUnit:
+    """A lamp, air disinfector or cabinet and what it did today."""
+
+    device: str
+    name: str
+    space: str | None
+    state: str
+    runs_today: int
+    complete_today: int
+    last_end: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An event as staff see it."""
+
+    event_id: str
+    kind: str
+    subject: str
+    subject_name: str
+    space: str | None
+    level: int
+    state: str
+    start: int
+    end: int | None
+    text_zh: str
+    text_en: str
+    advice_zh: str
+    advice_en: str
+    acknowledged_by: str | None
+    acknowledged_at: int | None
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """A device and how it is: online, suspect, offline, or unknown before its first word. ``seen_at`` is its newest reading."""
+
+    device: str
+    name: str
+    profile: str
+    title_zh: str
+    title_en: str
+    wire: str
+    line: str
+    address: str
+    space: str | None
+    state: str
+    since: int | None
+    seen_at: int | None
+    detail: str
+    rejected: int
+    completeness_today: float | None
+    latest: list[Latest]
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkRow:
+    """Where an uplink stands. ``waiting`` counts changes behind the head; ``waiting_since`` is the age of the oldest."""
+
+    uplink: str
+    kind: str
+    url: str
+    cursor: int
+    head: int
+    waiting: int
+    waiting_since: int | None
+    delivered: int
+    refused: int
+    delivered_at: int | None
+    error: str | None
+    error_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """完整率 = measured ÷ due, 上传率 = delivered ÷ due, of one subject (point, device, building or site) on one day."""
+
+    subject: str
+    day: str
+    due: int
+    measured: int
+    estimated: int
+    missing: int
+    delivered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a whole: a sub-item, a building or a meter. ``code`` is '' for what is not assigned (未归类)."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    value: float | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something long that the collector or a replay is at: ``done`` of ``total``, with a word for what it is."""
+
+    kind: str
+    done: int
+    total: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything the first page shows, from one snapshot of the buffer."""
+
+    now: int
+    site_name: str
+    electricity_today: Total
+    water_today: Total
+    solar_today: Total | None
+    power_now: Latest | None
+    power_max_today: float | None
+    power_max_at: int | None
+    rooms: list[Room]
+    cold: list[ColdUnit]
+    disinfection: list[DisinfectionUnit]
+    devices_total: int
+    devices_online: int
+    alarms: list[Alarm]
+    uplinks: list[UplinkRow]
+    activity: Activity | None
+    data_at: int | None

@@ -1,0 +1,1 @@
+"""One file per wire. Below the seams lie pymodbus and paho; above them only our own values."""

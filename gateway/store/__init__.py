@@ -1,0 +1,1 @@
+"""The buffer: the only SQL that writes it. One writer, one connection, accepted means committed."""
