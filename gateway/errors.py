@@ -45,3 +45,15 @@ class UplinkError(GatewayError):
 
 class ControlError(GatewayError):
     """A command of staff was refused; the message is for the person who gave it."""
+
+
+class CollectorAwayError(ControlError):
+    """Nobody answered on the control socket, or not in time. A later try under the same key may succeed, and is safe."""
+
+
+class QueryError(GatewayError):
+    """A question to the buffer cannot be answered as it was asked; the message says what would be right."""
+
+
+class QueryTimeoutError(QueryError):
+    """The answer took longer than the reader's deadline; ask for less, or again."""

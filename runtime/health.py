@@ -29,7 +29,9 @@ class Health:
 
     def body(self) -> bytes:
         status = "fail" if self.problems else "ok"
-        return json.dumps({"status": status, "problems": list(self.problems), **self.facts}, ensure_ascii=False).encode()
+        return json.dumps(
+            {"status": status, "problems": list(self.problems), **self.facts}, ensure_ascii=False
+        ).encode()
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -42,13 +44,17 @@ class _QuietHandler(WSGIRequestHandler):
 class HealthServer:
     """Serves /healthz and /metrics on ``host:port`` until ``close``. Raises OSError when the port is taken."""
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, report: Callable[[], Health]) -> None:
+    def __init__(
+        self, host: str, port: int, registry: CollectorRegistry, report: Callable[[], Health]
+    ) -> None:
         self._registry, self._report = registry, report
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         server_class = type("Server", (WSGIServer,), {"address_family": family})
-        self._server = make_server(host, port, self._respond, server_class, _QuietHandler)
+        self._server: WSGIServer = make_server(host, port, self._respond, server_class, _QuietHandler)
         self.port: int = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True
+        )
         self._thread.start()
 
     def _respond(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
@@ -57,7 +63,10 @@ class HealthServer:
             return [generate_latest(self._registry)]
         if environ["PATH_INFO"] == "/healthz":
             health = self._report()
-            start("503 Service Unavailable" if health.problems else "200 OK", [("Content-Type", "application/json")])
+            start(
+                "503 Service Unavailable" if health.problems else "200 OK",
+                [("Content-Type", "application/json")],
+            )
             return [health.body()]
         start("404 Not Found", [("Content-Type", "text/plain")])
         return [b"not found; try /healthz or /metrics\n"]

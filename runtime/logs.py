@@ -7,7 +7,14 @@ import sys
 
 import structlog
 
-QUIET_LIBRARIES = {"pymodbus": logging.CRITICAL, "httpx2": logging.WARNING, "httpcore2": logging.WARNING, "amqtt": logging.WARNING, "transitions": logging.WARNING, "aiosqlite": logging.WARNING}
+QUIET_LIBRARIES = {
+    "pymodbus": logging.CRITICAL,
+    "httpx2": logging.WARNING,
+    "httpcore2": logging.WARNING,
+    "amqtt": logging.WARNING,
+    "transitions": logging.WARNING,
+    "aiosqlite": logging.WARNING,
+}
 
 
 def configure(process: str, *, verbose: bool = False) -> None:
@@ -24,13 +31,22 @@ def configure(process: str, *, verbose: bool = False) -> None:
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -10,17 +10,38 @@ import click
 from gateway.errors import GatewayError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("gateway.cli.demo:demo", "Run a simulated campus end to end (演示): devices, broker, gateway, district."),
+    "demo": (
+        "gateway.cli.demo:demo",
+        "Run a simulated campus end to end (演示): devices, broker, gateway, district.",
+    ),
     "run": ("gateway.cli.run:run", "Run collector, dashboard and worker for a site (运行网关)."),
-    "collect": ("gateway.cli.collect:collect", "Run the collector alone (采集): read, store, account, deliver."),
+    "collect": (
+        "gateway.cli.collect:collect",
+        "Run the collector alone (采集): read, store, account, deliver.",
+    ),
     "dashboard": ("gateway.cli.dashboard:dashboard", "Serve the campus pages (看板) for a site."),
     "work": ("gateway.cli.work:work", "Run the worker (定时任务): daily statements and other slow jobs."),
-    "district": ("gateway.cli.district:district", "Run the district service (区平台), or enrol a gateway with it."),
-    "simulate": ("gateway.cli.simulate:simulate", "Simulate a site's devices (模拟设备), live or as history."),
-    "replay": ("gateway.cli.replay:replay", "Feed readings with their own times through the ingest door (补录)."),
-    "query": ("gateway.cli.query:query", "Ask the buffer (查询): latest, series, totals, events, completeness."),
+    "district": (
+        "gateway.cli.district:district",
+        "Run the district service (区平台), or enrol a gateway with it.",
+    ),
+    "simulate": (
+        "gateway.cli.simulate:simulate",
+        "Simulate a site's devices (模拟设备), live or as history.",
+    ),
+    "replay": (
+        "gateway.cli.replay:replay",
+        "Feed readings with their own times through the ingest door (补录).",
+    ),
+    "query": (
+        "gateway.cli.query:query",
+        "Ask the buffer (查询): latest, series, totals, events, completeness.",
+    ),
     "check": ("gateway.cli.check:check", "Check a site file (检查配置) and print the plan it makes."),
-    "status": ("gateway.cli.status:status", "Say how the gateway is (状态): devices, uplinks, alarms, health."),
+    "status": (
+        "gateway.cli.status:status",
+        "Say how the gateway is (状态): devices, uplinks, alarms, health.",
+    ),
     "profiles": ("gateway.cli.profiles:profiles", "List, show and check device profiles (设备模板)."),
 }
 

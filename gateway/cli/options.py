@@ -17,8 +17,16 @@ site_argument = click.argument("site", metavar="SITE.yaml", type=click.Path(path
 
 def clock_options(command: F) -> F:
     """``--clock-rate N --clock-start T[@REAL]`` for tests and the demo; read them with ``clock_setting``."""
-    rate = click.option("--clock-rate", type=float, default=1.0, show_default=True, help="Run our clocks N times faster (tests and demo only).")
-    start = click.option("--clock-start", metavar="T[@REAL]", help="Simulated time now, or at real epoch second REAL.")
+    rate = click.option(
+        "--clock-rate",
+        type=float,
+        default=1.0,
+        show_default=True,
+        help="Run our clocks N times faster (tests and demo only).",
+    )
+    start = click.option(
+        "--clock-start", metavar="T[@REAL]", help="Simulated time now, or at real epoch second REAL."
+    )
     return rate(start(command))
 
 

@@ -29,11 +29,13 @@ SCHEMA_1 = (
         content TEXT NOT NULL, share REAL NOT NULL, steps INTEGER, start_steps INTEGER, end_steps INTEGER,
         mean REAL, low REAL, high REAL, revision INTEGER NOT NULL, seq INTEGER NOT NULL, first_seq INTEGER NOT NULL,
         PRIMARY KEY (point_id, period, start)) WITHOUT ROWID""",
-    "CREATE TABLE watermark (point_id INTEGER PRIMARY KEY, first_at INTEGER NOT NULL, closed_to INTEGER NOT NULL, good_at INTEGER)",
+    """CREATE TABLE watermark (
+        point_id INTEGER PRIMARY KEY, first_at INTEGER NOT NULL, closed_to INTEGER NOT NULL, open_from INTEGER NOT NULL,
+        left_at INTEGER NOT NULL, left_steps INTEGER NOT NULL, left_tolerance INTEGER NOT NULL, open_steps INTEGER)""",
     """CREATE TABLE dirty_slot (
         point_id INTEGER NOT NULL, start INTEGER NOT NULL, marked_at INTEGER NOT NULL,
         PRIMARY KEY (point_id, start)) WITHOUT ROWID""",
-    "CREATE TABLE replay_span (span_id INTEGER PRIMARY KEY, start INTEGER NOT NULL, \"end\" INTEGER NOT NULL, expected_interval_s REAL NOT NULL)",
+    'CREATE TABLE replay_span (span_id INTEGER PRIMARY KEY, start INTEGER NOT NULL, "end" INTEGER NOT NULL, expected_interval_s REAL NOT NULL)',
     """CREATE TABLE event (
         event_id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER,
         level INTEGER NOT NULL, state TEXT NOT NULL, evidence TEXT NOT NULL, revision INTEGER NOT NULL, seq INTEGER NOT NULL)""",
@@ -44,7 +46,8 @@ SCHEMA_1 = (
         subject TEXT NOT NULL, body TEXT NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID""",
     "CREATE INDEX act_by_subject ON act (subject, at)",
     """CREATE TABLE change (
-        seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL)""",
+        seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,
+        body BLOB NOT NULL)""",
     """CREATE TABLE uplink (
         uplink TEXT PRIMARY KEY, cursor INTEGER NOT NULL, batch_to INTEGER, delivered INTEGER NOT NULL DEFAULT 0,
         refused INTEGER NOT NULL DEFAULT 0, delivered_at INTEGER, error TEXT, error_at INTEGER)""",

@@ -1,0 +1,95 @@
+"""The collector's composition root: one task group of sources, door, uplinks and control, and the order of its end.
+
+At a stop the sources end first, then what they handed over is committed and acknowledged, then uplinks and control end,
+then the buffer closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+from edge_config.site import LoadedSite
+from gateway.commands import handlers
+from gateway.control.server import ControlServer
+from gateway.errors import ConfigError
+from gateway.feed import BufferFeed
+from gateway.ingest import Door
+from gateway.metrics import health_of, registry_of
+from gateway.points import build_points
+from gateway.sources.mqtt import build_broker, run_broker
+from gateway.sources.poll import build_bus, run_bus
+from gateway.uplinks.drain import Identity, run_uplink
+from runtime import logs
+from runtime.clock import Clock
+from runtime.health import HealthServer
+
+log = logs.get("collector")
+
+
+async def collect(site: LoadedSite, clock: Clock, stop: asyncio.Event) -> None:
+    """Run the collector until ``stop``. Raises ConfigError, StoreError or StoreLockedError when it cannot begin."""
+    async with AsyncExitStack() as stack:
+        door = await stack.enter_async_context(Door(site, build_points(site), clock))
+        feed = await stack.enter_async_context(BufferFeed(site.buffer_path, door, clock))
+        stack.callback(_health_server(site, door, clock).close)
+        writer = asyncio.create_task(door.run(), name="door")
+        control = ControlServer(
+            site.control_path, handlers(door, clock, lambda: health_of(door, clock).facts)
+        )
+        log.info("collecting", site=site.file.site.id, points=len(build_points(site)), epoch=door.epoch)
+        async with asyncio.TaskGroup() as outer:
+            uplinks = [outer.create_task(work) for work in _uplinks(site, door, feed, clock)]
+            uplinks.append(outer.create_task(control.run()))
+            try:
+                await _run_until(stop, _sources(site, door, clock), writer)
+            finally:
+                door.close()
+                await writer
+                for task in uplinks:
+                    task.cancel()
+
+
+async def _run_until(
+    stop: asyncio.Event, works: list[Coroutine[Any, Any, None]], writer: asyncio.Task[None]
+) -> None:
+    """Sources run until the stop, or until one of them or the writer fails."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work) for work in works]
+        ended = asyncio.create_task(stop.wait())
+        await asyncio.wait({ended, writer, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        for task in tasks:
+            task.cancel()
+
+
+def _sources(site: LoadedSite, door: Door, clock: Clock) -> list[Coroutine[Any, Any, None]]:
+    works: list[Coroutine[Any, Any, None]] = []
+    for bus in site.file.buses:
+        devices, wire = build_bus(site, bus)
+        works.append(run_bus(bus, devices, wire, door, clock))
+    for broker in site.file.brokers:
+        works.append(run_broker(build_broker(site, broker), door, clock))
+    return works
+
+
+def _uplinks(site: LoadedSite, door: Door, feed: BufferFeed, clock: Clock) -> list[Coroutine[Any, Any, None]]:
+    identity = Identity(site.file.site.id, site.file.gateway.id, door.epoch)
+    return [
+        run_uplink(uplink, identity, feed, clock, door.urgent)
+        for uplink in site.file.uplinks
+        if uplink.enabled
+    ]
+
+
+def _health_server(site: LoadedSite, door: Door, clock: Clock) -> HealthServer:
+    listen = site.file.collector
+    try:
+        return HealthServer(listen.host, listen.port, registry_of(door), lambda: health_of(door, clock))
+    except OSError as error:
+        raise ConfigError(
+            f"{listen.host} port {listen.port} cannot be used: {error.strerror}; stop what uses it or give the collector "
+            "another one (site file: collector: {port: …})"
+        ) from error

@@ -1,0 +1,77 @@
+"""What staff and the worker may ask of the collector: each command is one transaction, answered after COMMIT.
+
+The same idempotency key gets the same answer and no second effect. Refusals are ControlError with words for the person.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from district.contract import StatementBody
+from gateway.accounts import Accounts
+from gateway.control.protocol import Command
+from gateway.errors import ControlError
+from gateway.ingest import Door
+from gateway.store import bodies, events
+from runtime.clock import Clock
+
+Handler = Callable[[Command], Awaitable[dict[str, Any]]]
+
+
+def handlers(door: Door, clock: Clock, status: Callable[[], dict[str, Any]]) -> Mapping[str, Handler]:
+    """Command name → what carries it out."""
+
+    def kept(work: Callable[[sqlite3.Connection, Accounts, Command, int], dict[str, Any]]) -> Handler:
+        async def handle(command: Command) -> dict[str, Any]:
+            now = clock.now_ms()
+            return await door.execute(
+                lambda connection, accounts: _once(connection, accounts, command, now, work)
+            )
+
+        return handle
+
+    async def say_status(_: Command) -> dict[str, Any]:
+        return status()
+
+    return {"acknowledge": kept(_acknowledge), "statement": kept(_statement), "status": say_status}
+
+
+def _once(
+    connection: sqlite3.Connection, accounts: Accounts, command: Command, now: int,
+    work: Callable[[sqlite3.Connection, Accounts, Command, int], dict[str, Any]],
+) -> dict[str, Any]:  # fmt: skip
+    """Carry out a command unless its key has been, and keep it with its answer."""
+    known = events.act(connection, command.key)
+    if known is not None:
+        return known
+    answer = work(connection, accounts, command, now)
+    events.add_act(
+        connection, key=command.key, at=now, user=command.user, command=command.name, subject=command.subject,
+        body=bodies.as_json(command.body), answer=bodies.as_json(answer),
+    )  # fmt: skip
+    return answer
+
+
+def _acknowledge(connection: sqlite3.Connection, _: Accounts, command: Command, now: int) -> dict[str, Any]:
+    """确认: someone has seen the event. What the data say of it does not change."""
+    if events.find(connection, command.subject) is None:
+        raise ControlError(f"没有编号为 {command.subject} 的报警; there is no event {command.subject}")
+    return {"event_id": command.subject, "acknowledged_by": command.user, "acknowledged_at": now}
+
+
+def _statement(
+    connection: sqlite3.Connection, accounts: Accounts, command: Command, now: int
+) -> dict[str, Any]:
+    """零报告: a day's statement from the worker."""
+    try:
+        body = StatementBody.model_validate(command.body)
+    except ValidationError as error:
+        raise ControlError(
+            f"a daily statement needs the fields of district.contract.StatementBody: {error}"
+        ) from error
+    fields = body.model_dump(exclude={"kind"})
+    return {"day": body.day, "revision": accounts.statement(connection, fields, now)}

@@ -1,0 +1,82 @@
+"""The change feed as an uplink sees it: reads on a connection of its own, moves its cursor through the ingest door."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self, TypeVar
+
+from gateway.accounts import Accounts
+from gateway.errors import StoreError
+from gateway.ingest import Door
+from gateway.model import Change
+from gateway.store import changes, uplinks
+from gateway.store.database import open_reader
+from gateway.uplinks.feed import UplinkState
+from runtime.clock import Clock
+
+T = TypeVar("T")
+
+
+class BufferFeed:
+    """Implements ``uplinks.feed.Feed`` over the buffer. Use ``async with``."""
+
+    def __init__(self, path: Path, door: Door, clock: Clock) -> None:
+        self._path, self._door, self._clock = path, door, clock
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="feed")
+        self._connection: sqlite3.Connection | None = None
+
+    async def __aenter__(self) -> Self:
+        self._connection = await self._read(lambda: open_reader(self._path))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._connection is not None:
+            await self._read(self._connection.close)
+        self._thread.shutdown()
+
+    async def head(self) -> int:
+        return await self._read(lambda: changes.head(self._reader))
+
+    async def read(self, after_seq: int, limit: int) -> list[Change]:
+        return await self._read(lambda: changes.read(self._reader, after_seq, limit))
+
+    async def state(self, uplink: str) -> UplinkState:
+        cursor, batch_to = await self._read(lambda: uplinks.state(self._reader, uplink))
+        return UplinkState(cursor=cursor, batch_to=batch_to)
+
+    async def begin(self, uplink: str, to_seq: int) -> None:
+        await self._write(lambda connection: uplinks.begin(connection, uplink, to_seq))
+
+    async def delivered(
+        self, uplink: str, to_seq: int, count: int, refused: Sequence[tuple[int, str]]
+    ) -> None:
+        now = self._clock.now_ms()
+        await self._write(
+            lambda connection: uplinks.delivered(connection, uplink, to_seq, count, refused, now)
+        )
+
+    async def skip(self, uplink: str, to_seq: int) -> None:
+        await self._write(lambda connection: uplinks.skip(connection, uplink, to_seq))
+
+    async def failed(self, uplink: str, message: str) -> None:
+        now = self._clock.now_ms()
+        await self._write(lambda connection: uplinks.failed(connection, uplink, message, now))
+
+    @property
+    def _reader(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StoreError(f"{self._path}: the change feed is not open")
+        return self._connection
+
+    async def _read(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        def inside(connection: sqlite3.Connection, _: Accounts) -> None:
+            work(connection)
+
+        await self._door.execute(inside)

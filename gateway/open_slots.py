@@ -1,0 +1,167 @@
+"""One point's open slot: samples go in, closed quarter-hours come out. No I/O; one instance per point, one thread.
+
+A slot closes at the first good sample after its end, or after a grace (ARCHITECTURE 4). A counter's slots that closed
+without a right neighbour are missing, and come out again, estimated, when the next sample tells what flowed.
+``mark`` and ``restore`` carry the state across a restart without reading more than the newest readings.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass
+
+from gateway.intervals import CounterSpec, GaugeSpec, Sample, counter_interval, gauge_interval, rise
+from gateway.model import QUARTER_MS, Interval
+from gateway.slots import quarter_start
+
+GRACE_MIN_MS, GRACE_MAX_MS = 30_000, 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is kept of a point's open slot: see ``watermark`` in the schema. ``open_from`` is the first slot whose value is
+    not final; ``left`` the newest sample a restart needs; ``open_steps`` the register at ``open_from`` while waiting."""
+
+    first_at: int
+    closed_to: int
+    open_from: int
+    left: Sample
+    open_steps: int | None
+
+
+class OpenSlots:
+    """The running account of one point, after its first good sample."""
+
+    __slots__ = (
+        "_grace_ms",
+        "_pending",
+        "_samples",
+        "_spec",
+        "closed_to",
+        "dips",
+        "first_at",
+        "open_from",
+        "resets",
+    )
+
+    def __init__(self, spec: CounterSpec | GaugeSpec, expected_interval_ms: int, first: Sample) -> None:
+        self._spec = spec
+        self._grace_ms = min(max(2 * expected_interval_ms, GRACE_MIN_MS), GRACE_MAX_MS)
+        self._samples = [first]
+        self._pending: Sample | None = None
+        self.first_at = first.at
+        self.closed_to = self.open_from = quarter_start(first.at)
+        self.dips: list[Sample] = []
+        self.resets: list[tuple[Sample, Sample]] = []
+        """(before, after) of falls that no rollover explains; the caller takes and clears both lists."""
+
+    @property
+    def newest(self) -> Sample:
+        return self._samples[-1]
+
+    def add(self, sample: Sample) -> list[Interval]:
+        """Take a good sample newer than the newest; the quarter-hours that it closes or makes known."""
+        if isinstance(self._spec, CounterSpec) and sample.steps < self._samples[-1].steps:
+            settled = self._fall(self._spec, sample)
+            if settled is None:
+                return []
+            sample = settled
+        elif self._pending is not None:
+            self.dips.append(self._pending)
+            self._pending = None
+        self._samples.append(sample)
+        return (
+            self._close_before(quarter_start(sample.at)) if sample.at >= self.open_from + QUARTER_MS else []
+        )
+
+    def insert(self, sample: Sample) -> bool:
+        """Take a late sample into the open slot; False when its slot is closed and must be recomputed from the buffer."""
+        if sample.at < self.closed_to or sample.at <= self._samples[0].at:
+            if self._samples[0].at < sample.at <= self.open_from:
+                self._samples[0] = sample  # a nearer left neighbour of the open slot's first boundary
+            return False
+        self._samples = [known for known in self._samples if known.at != sample.at]
+        insort(self._samples, sample)
+        return True
+
+    def expire(self, now: int) -> list[Interval]:
+        """Close what is over and past its grace; a counter stays open for the sample that will tell."""
+        limit = quarter_start(now - self._grace_ms)
+        if limit <= self.closed_to:
+            return []
+        closed: list[Interval] = []
+        for start in range(self.closed_to, limit, QUARTER_MS):
+            closed.append(self._interval(start))
+        self.closed_to = limit
+        if isinstance(self._spec, GaugeSpec):
+            self.open_from = limit
+            self._trim()
+        else:
+            self._collapse(self._spec)
+        return closed
+
+    def mark(self) -> Mark:
+        """The state to keep; read it after every change that is committed."""
+        if self.open_from < self.closed_to and len(self._samples) > 1 and isinstance(self._spec, CounterSpec):
+            return Mark(
+                self.first_at, self.closed_to, self.open_from, self._samples[-1], self._samples[0].steps
+            )
+        return Mark(self.first_at, self.closed_to, self.open_from, self._samples[0], None)
+
+    @classmethod
+    def restore(cls, spec: CounterSpec | GaugeSpec, expected_interval_ms: int, mark: Mark) -> OpenSlots:
+        """The account as it stood; feed it the good readings after ``mark.left`` again."""
+        slots = cls(spec, expected_interval_ms, mark.left)
+        slots.first_at, slots.closed_to, slots.open_from = mark.first_at, mark.closed_to, mark.open_from
+        if mark.open_steps is not None and mark.left.at > mark.open_from:
+            opening = Sample(mark.open_from, mark.open_steps, mark.left.at - mark.open_from)
+            slots._samples = [opening, mark.left]
+        return slots
+
+    def _fall(self, spec: CounterSpec, sample: Sample) -> Sample | None:
+        """A register that fell: one step back is rounding, a rollover goes on, else wait for the next sample to tell a
+        dip from a reset. None while waiting."""
+        newest = self._samples[-1]
+        if newest.steps - sample.steps == 1:
+            return Sample(sample.at, newest.steps, sample.tolerance_ms)
+        if rise(spec, newest, sample) is not None:
+            return sample
+        if self._pending is None:
+            self._pending = sample
+            return None
+        self.resets.append((newest, self._pending))
+        self._samples.append(self._pending)
+        self._pending = None
+        return sample
+
+    def _interval(self, start: int) -> Interval:
+        if isinstance(self._spec, CounterSpec):
+            return counter_interval(self._spec, start, self._samples)
+        return gauge_interval(self._spec, start, self._samples)
+
+    def _close_before(self, end: int) -> list[Interval]:
+        closed = [self._interval(start) for start in range(self.open_from, end, QUARTER_MS)]
+        self.open_from = end
+        self.closed_to = max(self.closed_to, end)
+        self._trim()
+        return closed
+
+    def _trim(self) -> None:
+        """Keep the last sample at or before ``open_from`` and what follows."""
+        samples = self._samples
+        for index in range(len(samples) - 1, 0, -1):
+            if samples[index].at <= self.open_from:
+                del samples[:index]
+                return
+
+    def _collapse(self, spec: CounterSpec) -> None:
+        """While a counter is silent keep only the register at ``open_from`` and the newest sample."""
+        newest = self._samples[-1]
+        if newest.at <= self.open_from or (len(self._samples) <= 2 and self._samples[0].at >= self.open_from):
+            self._trim()
+            return
+        known = counter_interval(
+            spec, self.open_from, [*self._samples, Sample(self.open_from + QUARTER_MS, newest.steps, 0)]
+        )
+        opening = newest.steps - (known.steps or 0)
+        self._samples = [Sample(self.open_from, opening, newest.at - self.open_from), newest]

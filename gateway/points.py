@@ -1,0 +1,55 @@
+"""The site's points: every device with its profile, its ratios and its place, as the store and the rules know them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from devices import registers
+from devices.profile import FieldPoint, ModbusProfile, MqttProfile, RegisterPoint
+from devices.quantities import Kind
+from edge_config.schema import Device
+from edge_config.site import LoadedSite
+from gateway.model import Point
+
+POLL_INTERVAL_S = 10.0
+"""Where the site file gives none."""
+
+
+def expected_interval_s(device: Device, profile: ModbusProfile | MqttProfile) -> float:
+    """How often the device's readings should come, in seconds."""
+    if isinstance(profile, MqttProfile):
+        return device.poll_interval_s or profile.interval_s
+    return device.poll_interval_s or POLL_INTERVAL_S
+
+
+def build_points(site: LoadedSite) -> list[Point]:
+    """All real points in the order of the site file; virtual points are sums over these and have no readings."""
+    return [
+        _point(site, device, name, point)
+        for device in site.file.devices
+        for name, point in site.profiles[device.profile].points.items()
+    ]
+
+
+def _point(site: LoadedSite, device: Device, name: str, point: RegisterPoint | FieldPoint) -> Point:
+    info, ratio = point.info, Decimal(1)
+    if isinstance(point, RegisterPoint):
+        ratio = registers.ratio_of(point, device.ct_ratio, device.pt_ratio)
+    step = registers.resolution(point, ratio)
+    modulus = registers.modulus(point, ratio, step)
+    low, high = point.range or (None, None)
+    label = point.label
+    return Point(
+        name=f"{device.id}.{name}", device=device.id, space=device.space, quantity=point.quantity, unit=info.unit,
+        kind=info.kind, step=step, expected_interval_s=expected_interval_s(device, site.profiles[device.profile]),
+        range_min=None if low is None else low * float(ratio), range_max=None if high is None else high * float(ratio),
+        modulus_steps=modulus, rate_max_per_h=_rate_max(device, info.kind, info.group), energy_code=device.energy_code,
+        label_zh=(label and label.zh) or info.label_zh, label_en=(label and label.en) or info.label_en,
+    )  # fmt: skip
+
+
+def _rate_max(device: Device, kind: Kind, group: str) -> float | None:
+    """The fastest rise the site file declares possible, in the counter's unit per hour."""
+    if kind is not Kind.COUNTER:
+        return None
+    return {"energy": device.power_max_kw, "water": device.flow_max_m3h}.get(group)

@@ -1,0 +1,84 @@
+"""Rows of ``point`` and the site's descriptor: what a change feed says of a point before it says its figures."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from edge_config.schema import Site
+from gateway.model import Point
+from gateway.store import bodies
+from gateway.store.changes import ChangeLog
+
+
+def register(
+    connection: sqlite3.Connection, changes: ChangeLog, points: Iterable[Point], parts: set[str], at: int
+) -> dict[str, int]:
+    """Make every point of the site file known, with a change where its descriptor is new; name → point_id.
+
+    ``parts`` are the devices that have a parent. Points that left the site file stay, out of service. A point whose
+    step changed keeps its id only when nothing was stored under the old one: see ``StepChangedError`` in accounts.
+    """
+    connection.execute("UPDATE point SET in_service = 0")
+    return {point.name: _register(connection, changes, point, point.device in parts, at) for point in points}
+
+
+def _register(
+    connection: sqlite3.Connection, changes: ChangeLog, point: Point, is_part: bool, at: int
+) -> int:
+    fields = (
+        point.device, point.space, point.quantity, point.unit, point.kind.value, str(point.step),
+        point.expected_interval_s, point.energy_code, point.label_zh, point.label_en,
+    )  # fmt: skip
+    known = connection.execute(
+        "SELECT point_id, revision, device, space, quantity, unit, kind, step, expected_interval_s, energy_code, label_zh,"
+        " label_en FROM point WHERE name = ?",
+        (point.name,),
+    ).fetchone()
+    revision = 1 if known is None else known[1] + (known[2:] != fields)
+    if known is None or revision != known[1]:
+        body = bodies.point(point, "part" if is_part else "total")
+        changes.append("point", f"point/{point.name}", revision, at, body)
+    if known is None:
+        return int(
+            connection.execute(
+                "INSERT INTO point (name, device, space, quantity, unit, kind, step, expected_interval_s, energy_code,"
+                " label_zh, label_en, in_service, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1) RETURNING point_id",
+                (point.name, *fields),
+            ).fetchone()[0]
+        )
+    connection.execute(
+        "UPDATE point SET device=?, space=?, quantity=?, unit=?, kind=?, step=?, expected_interval_s=?, energy_code=?,"
+        " label_zh=?, label_en=?, in_service=1, revision=? WHERE point_id=?",
+        (*fields, revision, known[0]),
+    )
+    return int(known[0])
+
+
+def step_of(connection: sqlite3.Connection, name: str) -> str | None:
+    row = connection.execute("SELECT step FROM point WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def register_site(
+    connection: sqlite3.Connection, changes: ChangeLog, site: Site, gateway: str, at: int
+) -> None:
+    """Keep who this buffer belongs to; a changed description of the school is a change."""
+    body = bodies.site(site).decode()
+    known = dict(
+        connection.execute("SELECT key, value FROM meta WHERE key IN ('site_body', 'site_revision')")
+    )
+    if known.get("site_body") != body:
+        revision = int(known.get("site_revision", "0")) + 1
+        changes.append("site", f"site/{site.id}", revision, at, body.encode())
+        put_meta(connection, {"site_body": body, "site_revision": str(revision)})
+    put_meta(connection, {"site": site.id, "gateway": gateway})
+
+
+def put_meta(connection: sqlite3.Connection, values: dict[str, str]) -> None:
+    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+
+
+def meta(connection: sqlite3.Connection, key: str) -> str | None:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return None if row is None else str(row[0])

@@ -1,0 +1,141 @@
+"""Is a reading plausible? Gives each reading its quality, with the reason. Pure, and on the hot path.
+
+Knows points and readings; does not know profiles, wires or time other than the reading's own two times. A good
+reading comes back as the same object; a bad one without its value, which goes to the rejection's example.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from devices.quantities import Kind
+from gateway.model import Point, Quality, Reading
+
+CLOCK_AHEAD_MS_MAX = 5 * 60 * 1000
+CLOCK_BEHIND_MS_MAX = 7 * 24 * 3600 * 1000
+"""ARCHITECTURE 3: a device clock further off than this says nothing of when a value was measured."""
+
+MS_PER_HOUR = 3_600_000
+
+RANGE, NOT_A_NUMBER, RATE, DEVICE_CLOCK, UNKNOWN_POINT = (
+    "range",
+    "not_a_number",
+    "rate",
+    "device_clock",
+    "unknown_point",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Something that never became a good reading, as ``Sink.reject`` takes it."""
+
+    subject: str
+    reason: str
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Readings with their quality, in the order given, and what was rejected on the way."""
+
+    readings: list[Reading]
+    rejections: list[Rejection]
+
+
+class _Bounds(NamedTuple):
+    """A point's limits as plain numbers; without a range, every finite number lies within."""
+
+    low: float
+    high: float
+    rise_per_ms: float | None
+    step: float
+
+
+class Validator:
+    """Judges the readings of a fixed set of points; remembers each limited counter's newest value."""
+
+    def __init__(self, points: Mapping[str, Point]) -> None:
+        self._bounds = {name: _bounds(point) for name, point in points.items()}
+        self._newest: dict[str, Reading] = {}
+
+    def judge_all(self, readings: Iterable[Reading], *, exempt_clock: bool = False) -> Judged:
+        """Judge in the order given. ``exempt_clock`` is for a replay or an import, which carry their own times.
+
+        A reading of a point that does not exist is left out and rejected."""
+        judged: list[Reading] = []
+        rejections: list[Rejection] = []
+        bounds_of, newest = self._bounds.get, self._newest
+        for reading in readings:
+            bounds = bounds_of(reading.point)
+            if bounds is None:
+                rejections.append(Rejection(reading.point, UNKNOWN_POINT, repr(reading.value)))
+                continue
+            result = _judge(bounds, reading, newest.get(reading.point), exempt_clock)
+            judged.append(result)
+            if result is not reading and result.reason is not None:
+                rejections.append(Rejection(reading.point, result.reason, _example(reading)))
+            if bounds.rise_per_ms is not None:
+                self._remember(result)
+        return Judged(judged, rejections)
+
+    def _remember(self, reading: Reading) -> None:
+        last = self._newest.get(reading.point)
+        if reading.value is not None and (last is None or reading.measured_at > last.measured_at):
+            self._newest[reading.point] = reading
+
+
+def judge(
+    point: Point, reading: Reading, previous: Reading | None = None, *, exempt_clock: bool = False
+) -> Reading:
+    """One reading with its quality. ``previous`` is the point's newest reading before it that has a value.
+
+    Bad, without a value: ``not_a_number``, ``range``, ``device_clock``. Uncertain: ``rate``, a counter that rose
+    faster than the site says it can, one step of resolution allowed for."""
+    return _judge(_bounds(point), reading, previous, exempt_clock)
+
+
+def _bounds(point: Point) -> _Bounds:
+    biggest = sys.float_info.max
+    rate = point.rate_max_per_h if point.kind is Kind.COUNTER else None
+    return _Bounds(
+        low=-biggest if point.range_min is None else point.range_min,
+        high=biggest if point.range_max is None else point.range_max,
+        rise_per_ms=None if rate is None else rate / MS_PER_HOUR,
+        step=float(point.step),
+    )
+
+
+def _judge(bounds: _Bounds, reading: Reading, previous: Reading | None, exempt_clock: bool) -> Reading:
+    low, high, rise_per_ms, step = bounds
+    value = reading.value
+    if value is None:
+        return reading
+    if not low <= value <= high:
+        return _bad(reading, RANGE if math.isfinite(value) else NOT_A_NUMBER)
+    behind_ms = reading.received_at - reading.measured_at
+    if not (exempt_clock or -CLOCK_AHEAD_MS_MAX <= behind_ms <= CLOCK_BEHIND_MS_MAX):
+        return _bad(reading, DEVICE_CLOCK)
+    if rise_per_ms is None or previous is None or previous.value is None:
+        return reading
+    passed_ms = reading.measured_at - previous.measured_at
+    if passed_ms > 0 and value - previous.value - step > rise_per_ms * passed_ms:
+        return _with(reading, value, Quality.UNCERTAIN, RATE)
+    return reading
+
+
+def _bad(reading: Reading, reason: str) -> Reading:
+    return _with(reading, None, Quality.BAD, reason)
+
+
+def _with(reading: Reading, value: float | None, quality: Quality, reason: str) -> Reading:
+    quality = max(quality, reading.quality)
+    return Reading(reading.point, reading.measured_at, reading.received_at, value, quality, reason)
+
+
+def _example(reading: Reading) -> str:
+    return f"{reading.value!r} measured_at={reading.measured_at} received_at={reading.received_at}"

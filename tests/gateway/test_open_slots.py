@@ -1,0 +1,95 @@
+"""One point's open slot: when slots close, what silence and falls do, and that a restart changes nothing."""
+
+from __future__ import annotations
+
+from gateway.intervals import CounterSpec, GaugeSpec, Sample
+from gateway.model import QUARTER_MS, Content
+from gateway.open_slots import OpenSlots
+
+T0 = 1_764_000_000_000 - 1_764_000_000_000 % QUARTER_MS
+MINUTE = 60_000
+SPEC = CounterSpec("m.energy_import")
+
+
+def sample(minutes: float, steps: int) -> Sample:
+    return Sample(T0 + round(minutes * MINUTE), steps, 2 * MINUTE)
+
+
+def test_a_slot_closes_at_the_first_good_sample_after_its_end() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 0))
+    assert slots.add(sample(14, 14)) == []
+    (closed,) = slots.add(sample(15.5, 16))
+    assert (closed.content, closed.steps) == (Content.MEASURED, 15)
+
+
+def test_a_silent_counter_is_missing_after_its_grace_and_estimated_once_it_speaks_again() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 0))
+    slots.add(sample(10, 10))
+    assert slots.expire(T0 + QUARTER_MS + MINUTE) == []
+    (missing,) = slots.expire(T0 + QUARTER_MS + 3 * MINUTE)
+    assert missing.content is Content.MISSING
+    again = slots.add(sample(40, 40))
+    assert [(i.start, i.content) for i in again] == [
+        (T0, Content.ESTIMATED),
+        (T0 + QUARTER_MS, Content.ESTIMATED),
+    ]
+    assert sum(i.steps or 0 for i in again) == 30
+
+
+def test_a_one_sample_dip_is_left_out_and_told() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 5000))
+    slots.add(sample(1, 0))
+    slots.add(sample(2, 5002))
+    (closed,) = slots.add(sample(15, 5015))
+    assert closed.steps == 15
+    assert [dip.steps for dip in slots.dips] == [0]
+
+
+def test_two_low_samples_are_a_reset_and_consume_only_what_came_after() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 5000))
+    slots.add(sample(5, 5005))
+    slots.add(sample(6, 2))
+    slots.add(sample(7, 3))
+    (closed,) = slots.add(sample(15, 11))
+    assert closed.steps == 5 + 9
+    assert len(slots.resets) == 1
+
+
+def test_one_step_back_is_rounding() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 100))
+    slots.add(sample(1, 99))
+    (closed,) = slots.add(sample(15, 110))
+    assert (closed.steps, slots.resets, slots.dips) == (10, [], [])
+
+
+def test_a_restart_at_any_sample_gives_the_same_intervals() -> None:
+    samples = [sample(i * 0.7, i * 3) for i in range(100)]
+    whole = OpenSlots(SPEC, MINUTE, samples[0])
+    wanted = [interval for s in samples[1:] for interval in whole.add(s)]
+    for cut in range(1, len(samples)):
+        before = OpenSlots(SPEC, MINUTE, samples[0])
+        got = [interval for s in samples[1:cut] for interval in before.add(s)]
+        after = OpenSlots.restore(SPEC, MINUTE, before.mark())
+        # What was read before the restart is read once more from the buffer and closes nothing twice.
+        for s in samples[1:cut]:
+            if s.at > after.newest.at:
+                assert after.add(s) == []
+        got += [interval for s in samples[cut:] for interval in after.add(s)]
+        assert got == wanted
+
+
+def test_a_restart_during_a_silence_still_spreads_what_flowed() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 0))
+    for minute in (3, 6, 9):
+        slots.add(sample(minute, minute))
+    slots.expire(T0 + 60 * MINUTE)
+    again = OpenSlots.restore(SPEC, MINUTE, slots.mark()).add(sample(90, 90))
+    assert again == slots.add(sample(90, 90))
+    assert sum(i.steps or 0 for i in again) == 90
+
+
+def test_a_gauge_closes_for_good_with_what_it_had() -> None:
+    slots = OpenSlots(GaugeSpec("r.co2", 1, 1), MINUTE, sample(0, 400))
+    (closed,) = slots.expire(T0 + 20 * MINUTE)
+    assert (closed.content, closed.mean) == (Content.ESTIMATED, 400)
+    assert slots.expire(T0 + 20 * MINUTE) == []
