@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
+from edge_config.schema import HttpUplink
 from edge_config.site import LoadedSite
 from gateway.commands import handlers
 from gateway.control.server import ControlServer
@@ -21,7 +22,8 @@ from gateway.metrics import health_of, registry_of
 from gateway.points import build_points
 from gateway.sources.mqtt import build_broker, run_broker
 from gateway.sources.poll import build_bus, run_bus
-from gateway.uplinks.drain import Identity, run_uplink
+from gateway.uplinks.drain import run_uplink
+from gateway.uplinks.feed import Identity
 from runtime import logs
 from runtime.clock import Clock
 from runtime.health import HealthServer
@@ -78,10 +80,17 @@ def _sources(site: LoadedSite, door: Door, clock: Clock) -> list[Coroutine[Any, 
 def _uplinks(site: LoadedSite, door: Door, feed: BufferFeed, clock: Clock) -> list[Coroutine[Any, Any, None]]:
     identity = Identity(site.file.site.id, site.file.gateway.id, door.epoch)
     return [
-        run_uplink(uplink, identity, feed, clock, door.urgent)
+        run_uplink(_with_paths(site, uplink), identity, feed, clock, door.urgent())
         for uplink in site.file.uplinks
         if uplink.enabled
     ]
+
+
+def _with_paths(site: LoadedSite, uplink: HttpUplink) -> HttpUplink:
+    """Relative paths in a site file start at its folder."""
+    if uplink.token_file is None:
+        return uplink
+    return uplink.model_copy(update={"token_file": str(site.folder / uplink.token_file)})
 
 
 def _health_server(site: LoadedSite, door: Door, clock: Clock) -> HealthServer:

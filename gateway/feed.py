@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self, TypeVar
@@ -13,7 +13,7 @@ from gateway.accounts import Accounts
 from gateway.errors import StoreError
 from gateway.ingest import Door
 from gateway.model import Change
-from gateway.store import changes, uplinks
+from gateway.store import changes, points, uplinks
 from gateway.store.database import open_reader
 from gateway.uplinks.feed import UplinkState
 from runtime.clock import Clock
@@ -47,6 +47,9 @@ class BufferFeed:
     async def state(self, uplink: str) -> UplinkState:
         cursor, batch_to = await self._read(lambda: uplinks.state(self._reader, uplink))
         return UplinkState(cursor=cursor, batch_to=batch_to)
+
+    async def quantities(self) -> Mapping[str, str]:
+        return await self._read(lambda: points.quantities(self._reader))
 
     async def begin(self, uplink: str, to_seq: int) -> None:
         await self._write(lambda connection: uplinks.begin(connection, uplink, to_seq))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
@@ -20,7 +20,7 @@ from gateway.errors import StoreError
 from gateway.model import Point, Reading
 from gateway.store import notes
 from gateway.store.database import BufferLock, epoch_of, open_writer
-from gateway.validate import judge_all
+from gateway.validate import Validator
 from runtime import logs
 from runtime.clock import Clock
 
@@ -79,7 +79,7 @@ class Door:
         rows_max: int = ROWS_MAX,
     ) -> None:
         self._site, self._clock, self._exempt, self._rows_max = site, clock, exempt_clock, rows_max
-        self._points: Mapping[str, Point] = {point.name: point for point in points}
+        self._validator = Validator({point.name: point for point in points})
         self._accounts = Accounts(site, points)
         self._all_points = points
         self._waiting = _Waiting()
@@ -90,7 +90,7 @@ class Door:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._connection: sqlite3.Connection | None = None
         self._lock: BufferLock | None = None
-        self._urgent = asyncio.Event()
+        self._urgent: list[asyncio.Event] = []
         self.figures = Figures()
         self.epoch = ""
         self.head = 0
@@ -102,10 +102,10 @@ class Door:
         while not self._room.is_set():
             await self._room.wait()
         waiting = self._waiting
-        judged, refused = judge_all(self._points, readings, exempt_clock=self._exempt)
-        for point, reason, example in refused:
-            self.reject(point, reason, example)
-        waiting.readings += judged
+        judged = self._validator.judge_all(readings, exempt_clock=self._exempt)
+        for rejection in judged.rejections:
+            self.reject(rejection.subject, rejection.reason, rejection.example)
+        waiting.readings += judged.readings
         if accepted is not None:
             waiting.accepted.append(accepted)
         if waiting.oldest_s is None:
@@ -140,10 +140,10 @@ class Door:
         self.hurry()
         return await future
 
-    @property
     def urgent(self) -> asyncio.Event:
-        """Set after a commit that holds an event of the two highest levels."""
-        return self._urgent
+        """A new event, set after every commit that holds an Event of the two highest levels; its holder clears it."""
+        self._urgent.append(asyncio.Event())
+        return self._urgent[-1]
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -227,7 +227,8 @@ class Door:
         figures.commits += 1
         figures.committed_at_s = self._clock.monotonic_s()
         if outcome.urgent:
-            self._urgent.set()
+            for urgent in self._urgent:
+                urgent.set()
 
     async def _reopen(self, error: sqlite3.Error) -> None:
         """After a failed commit nothing is known: open the buffer again, rebuild, and let the same batch come again."""

@@ -95,10 +95,8 @@ async def _take(
     done, total = 0, header.total if header else 0
     lines = iter(lines)
     while True:
-        chunk = await asyncio.to_thread(_read_chunk, source, lines, known, clock.now_ms())
-        if not chunk:
-            return
-        if header is not None and done == 0:
+        chunk, wrong = await asyncio.to_thread(_read_chunk, source, lines, known, clock.now_ms())
+        if chunk and header is not None and done == 0:
             await _begin(door, header, chunk[0].measured_at)
         await door.offer(chunk)
         done += len(chunk)
@@ -106,20 +104,27 @@ async def _take(
         state = (done, max(total, done), now)
         await door.execute(lambda connection, _, state=state: notes.activity(connection, "replay", *state))  # type: ignore[misc]
         shown(done, total)
+        if wrong is not None:
+            raise wrong
+        if len(chunk) < CHUNK:
+            return
 
 
-def _read_chunk(source: str, lines: Iterable[tuple[int, bytes]], known: set[str], now: int) -> list[Reading]:
-    chunk = []
+def _read_chunk(
+    source: str, lines: Iterable[tuple[int, bytes]], known: set[str], now: int
+) -> tuple[list[Reading], ConfigError | None]:
+    """The next readings, and what is wrong with the line that ends them early."""
+    chunk: list[Reading] = []
     for number, line in islice(lines, CHUNK):
         try:
             item = _decode_line(line)
             at = item.measured_at if isinstance(item.measured_at, int) else parse_utc(item.measured_at)
         except (msgspec.DecodeError, ValueError) as error:
-            raise _unusable(source, number, line, str(error)) from error
+            return chunk, _unusable(source, number, line, str(error))
         if item.point not in known:
-            raise _unusable(source, number, line, f"the site file has no point {item.point!r}")
+            return chunk, _unusable(source, number, line, f"the site file has no point {item.point!r}")
         chunk.append(Reading(item.point, at, now, item.value))
-    return chunk
+    return chunk, None
 
 
 def _first_line(source: str, lines: Iterable[bytes]) -> tuple[Header | None, Iterable[bytes]]:

@@ -61,6 +61,8 @@ def _hours(site: LoadedSite) -> Callable[[str, int], bool]:
         local = datetime.fromtimestamp(piece * MINUTES_5_MS / 1000, site.zone)
         if during == "lesson":
             return site.calendar.is_lesson(local)
+        if during == "meal":
+            return site.calendar.is_meal(local)
         if during == "night":
             return local.hour >= 22 or local.hour < 6
         return site.calendar.is_school_day(local.date())

@@ -35,7 +35,8 @@ SCHEMA_1 = (
     """CREATE TABLE dirty_slot (
         point_id INTEGER NOT NULL, start INTEGER NOT NULL, marked_at INTEGER NOT NULL,
         PRIMARY KEY (point_id, start)) WITHOUT ROWID""",
-    'CREATE TABLE replay_span (span_id INTEGER PRIMARY KEY, start INTEGER NOT NULL, "end" INTEGER NOT NULL, expected_interval_s REAL NOT NULL)',
+    """CREATE TABLE replay_span (
+        span_id INTEGER PRIMARY KEY, start INTEGER NOT NULL, "end" INTEGER NOT NULL, expected_interval_s REAL NOT NULL)""",
     """CREATE TABLE event (
         event_id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER,
         level INTEGER NOT NULL, state TEXT NOT NULL, evidence TEXT NOT NULL, revision INTEGER NOT NULL, seq INTEGER NOT NULL)""",

@@ -60,6 +60,11 @@ def step_of(connection: sqlite3.Connection, name: str) -> str | None:
     return None if row is None else str(row[0])
 
 
+def quantities(connection: sqlite3.Connection) -> dict[str, str]:
+    """Name → quantity of every point there ever was."""
+    return dict(connection.execute("SELECT name, quantity FROM point"))
+
+
 def register_site(
     connection: sqlite3.Connection, changes: ChangeLog, site: Site, gateway: str, at: int
 ) -> None:
