@@ -1,16 +1,16 @@
 """The shape of a device profile: one YAML file that drives poller, simulator, tests, docs and page labels.
 
-A profile knows a device's registers or payload fields and carries its own examples. It does not know sites, ratios,
-addresses on a bus or time. Reading the packaged YAML files is the only I/O, and happens once per profile.
+A profile knows a device's registers or payload fields and carries its own examples. It does not know sites,
+ratios, addresses on a bus or time. The only I/O is reading the packaged YAML files, once per profile.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -70,8 +70,9 @@ class Names(_Strict):
 class _PointBase(_Strict):
     """What every point of a profile says, whatever its wire.
 
-    ``scale`` turns the raw number into the quantity's canonical unit; ``offset`` is added after it. ``step`` is the
-    resolution in that unit; without it, an integer's resolution is its scale. ``range`` is the plausible span.
+    ``scale`` turns the raw number into the quantity's canonical unit; ``offset`` is added after it.
+    ``step`` is the resolution in that unit; without it, an integer's resolution is its scale. ``range`` is
+    the plausible span of the value in that unit, all ratios applied.
     """
 
     quantity: str
@@ -80,8 +81,8 @@ class _PointBase(_Strict):
     step: Decimal | None = Field(default=None, gt=0)
     range: tuple[float, float] | None = None
     label: Names | None = None
-    sentinels: tuple[float, ...] = ()
-    """Raw numbers that mean "no value"."""
+    sentinels: tuple[int | float, ...] = ()
+    """Raw numbers that mean "no value"; integers stay integers, so that all ones of 64 bits is exact."""
 
     @property
     def info(self) -> Quantity:
@@ -97,8 +98,8 @@ class _PointBase(_Strict):
 
 
 class RegisterPoint(_PointBase):
-    """A point in Modbus registers. ``address`` is the zero-based PDU address; ``ratio`` names the device's ratio
-    (CT, PT or both) the value must still be multiplied by."""
+    """A point in Modbus registers. ``address`` is the zero-based PDU address; ``ratio`` names the device's
+    ratio (CT, PT or both) the value must still be multiplied by."""
 
     address: int = Field(ge=0, le=0xFFFF)
     function: Literal[1, 2, 3, 4] = 3
@@ -110,6 +111,16 @@ class RegisterPoint(_PointBase):
     """Value in raw units at which a decimal counter rolls over, for example 100000000."""
     ratio: Literal["none", "ct", "pt", "ct_pt"] = "none"
     group: Literal["fast", "slow"] = "fast"
+
+    @model_validator(mode="after")
+    def _rolls_over_once(self) -> Self:
+        if self.width is not None and self.rollover is not None:
+            raise ValueError("gives both width and rollover; keep the one the map states")
+        if self.end > 0x10000:
+            raise ValueError(
+                f"ends after the last register; {self.type} needs {self.type.registers} registers"
+            )
+        return self
 
     @property
     def end(self) -> int:
@@ -124,13 +135,16 @@ class RegisterPoint(_PointBase):
 
 
 class FieldPoint(_PointBase):
-    """A point in an MQTT payload. ``path`` is dotted (``ENERGY.Total``, ``params.em:0.total_act_power`` keys with dots are
-    not supported); empty for a plain value payload. ``topic`` is a suffix appended to the device's topic."""
+    """A point in an MQTT payload. ``path`` is dotted (``ENERGY.Total``, ``params.em:0.total_act_power``;
+    keys with dots are not supported); empty for a plain value payload. ``topic`` is a suffix appended to
+    the device's topic."""
 
     path: str = ""
     topic: str = ""
     values: dict[str, float] = Field(default_factory=dict)
-    """Words to numbers, for example {"ON": 1, "OFF": 0}; true and false count as 1 and 0 without it."""
+    """Words to numbers in the quantity's unit, for example {"ON": 1, "OFF": 0}; nothing else is then
+    accepted. JSON's true and false are the words "true" and "false", and count as 1 and 0 without
+    ``values``."""
     rollover: Decimal | None = Field(default=None, gt=0)
     unit_path: str = ""
     """Where the payload names its own unit (Tasmota's TempUnit); "F" is converted."""
@@ -150,7 +164,9 @@ class Limits(_Strict):
 
 
 class RegisterExample(_Strict):
-    """Raw registers by address, and the exact readings, or the exact error, they give."""
+    """Raw registers by address, and the exact readings, or the exact error, they give with a ratio of 1.
+
+    Points none of whose registers are given are left out."""
 
     name: str
     registers: dict[int, list[int]]
@@ -160,7 +176,9 @@ class RegisterExample(_Strict):
 
 
 class PayloadExample(_Strict):
-    """One payload under ``topic`` (suffix), and the exact readings, or the exact error, it gives."""
+    """One payload under ``topic`` (suffix), and the exact readings, or the exact error, it gives.
+
+    ``errors`` names points, or ``payload`` for a message that is refused as a whole."""
 
     name: str
     payload: str
@@ -172,7 +190,7 @@ class PayloadExample(_Strict):
 
 
 class Availability(_Strict):
-    """A topic (suffix, or absolute with a leading /) on which the device's last will says online or offline."""
+    """A topic suffix on which the device's last will says online or offline; ``path`` is as in a point."""
 
     topic: str
     path: str = ""
@@ -197,10 +215,23 @@ class ModbusProfile(_ProfileBase):
     examples: tuple[RegisterExample, ...] = Field(min_length=1)
 
 
+class PayloadField(NamedTuple):
+    """One point of a payload with its dotted paths cut into keys. ``is_bare``: the number is the value."""
+
+    name: str
+    point: FieldPoint
+    keys: tuple[str, ...]
+    unit_keys: tuple[str, ...]
+    is_bare: bool
+
+
+def _keys_of(path: str) -> tuple[str, ...]:
+    return tuple(path.split(".")) if path else ()
+
+
 class MqttProfile(_ProfileBase):
-    """``format`` json: one object per message; plain: the payload is one number or word; lorawan: the Milesight/ChirpStack
-    envelope whose decoded object holds the fields. ``time_path`` names a device time in the payload, if it has one;
-    ``id_paths`` the fields that together tell a redelivery from a new message."""
+    """``format`` json: one object per message; plain: the payload is one number or word. ``time_path``
+    names a device time in the payload, if it has one."""
 
     wire: Literal[Wire.MQTT]
     format: Literal["json", "plain"] = "json"
@@ -212,6 +243,21 @@ class MqttProfile(_ProfileBase):
     points: dict[PointName, FieldPoint] = Field(min_length=1)
     examples: tuple[PayloadExample, ...] = Field(min_length=1)
 
+    @cached_property
+    def fields(self) -> dict[str, tuple[PayloadField, ...]]:
+        """The points by topic suffix, their paths cut into keys."""
+        found: dict[str, list[PayloadField]] = {}
+        for name, point in self.points.items():
+            is_bare = point.scale == 1 and point.offset == 0 and not (point.values or point.sentinels)
+            one = PayloadField(name, point, _keys_of(point.path), _keys_of(point.unit_path), is_bare)
+            found.setdefault(point.topic, []).append(one)
+        return {suffix: tuple(fields) for suffix, fields in found.items()}
+
+    @cached_property
+    def time_keys(self) -> tuple[str, ...]:
+        """``time_path`` cut into keys; empty when the payload carries no time."""
+        return _keys_of(self.time_path)
+
 
 Profile = Annotated[ModbusProfile | MqttProfile, Field(discriminator="wire")]
 
@@ -220,21 +266,47 @@ class _Document(BaseModel):
     root: Profile
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML's plain types; a key given twice is a mistake, not the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
+            if key.value in seen:
+                problem = f"key {key.value!r} is given twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+SHAPES: dict[str, type[ModbusProfile | MqttProfile]] = {
+    Wire.MODBUS.value: ModbusProfile,
+    Wire.MQTT.value: MqttProfile,
+}
+"""The shape of a profile by the word its ``wire`` says."""
+
+
+def values_of(text: str) -> Any:
+    """The plain values of YAML text. Raises yaml.YAMLError, also for a key that is given twice."""
+    return yaml.load(text, _Loader)  # noqa: S506 - it is a SafeLoader
+
+
 def parse(text: str) -> ModbusProfile | MqttProfile:
-    """A profile from YAML text. Raises yaml.YAMLError or pydantic.ValidationError naming every key that is wrong."""
-    return _Document.model_validate({"root": yaml.safe_load(text)}).root
+    """A profile from YAML text. Raises yaml.YAMLError or pydantic.ValidationError."""
+    return _Document.model_validate({"root": values_of(text)}).root
 
 
 def names() -> list[str]:
     """The packaged profiles, sorted."""
     folder = resources.files("devices") / "profiles"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    files = [entry.name for entry in folder.iterdir()]
+    return sorted(name.removesuffix(".yaml") for name in files if name.endswith(".yaml"))
 
 
 @cache
 def load(name: str) -> ModbusProfile | MqttProfile:
     """A packaged profile by name; KeyError when there is none of that name."""
-    entry = resources.files("devices") / "profiles" / f"{name}.yaml"
-    if not entry.is_file():
+    if name not in names():
         raise KeyError(name)
+    entry = resources.files("devices") / "profiles" / f"{name}.yaml"
     return parse(entry.read_text(encoding="utf-8"))

@@ -150,11 +150,12 @@ class Accounts:
         self._finish(connection)
         return outcome
 
-    def tick(self, connection: sqlite3.Connection, now: int) -> None:
+    def tick(self, connection: sqlite3.Connection, now: int, *, expire: bool = True) -> None:
         """Close slots that are past their grace, and compute again what late readings touched."""
-        for account in self._by_name.values():
-            if account.slots is not None:
-                self._close(connection, account, account.slots.expire(now), now)
+        for account in self._by_name.values() if expire else ():
+            closed = account.slots.expire(now) if account.slots is not None else []
+            if closed:
+                self._close(connection, account, closed, now)
                 self._touched.add(account.point.name)
         self._recompute(connection, now)
         self._finish(connection)

@@ -73,7 +73,8 @@ def _sources(site: LoadedSite, door: Door, clock: Clock) -> list[Coroutine[Any, 
         devices, wire = build_bus(site, bus)
         works.append(run_bus(bus, devices, wire, door, clock))
     for broker in site.file.brokers:
-        works.append(run_broker(build_broker(site, broker), door, clock))
+        access, sensors = build_broker(site, broker)
+        works.append(run_broker(access, sensors, door, clock))
     return works
 
 

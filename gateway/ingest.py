@@ -67,7 +67,10 @@ class _Waiting:
 
 
 class Door:
-    """Implements ``sources.seam.Sink``. Use ``async with``; ``run`` is its task."""
+    """Implements ``sources.seam.Sink``. Use ``async with``; ``run`` is its task.
+
+    In a replay readings carry their own times: no device clock is judged, and no slot closes because our clock says so.
+    """
 
     def __init__(
         self,
@@ -75,10 +78,10 @@ class Door:
         points: Sequence[Point],
         clock: Clock,
         *,
-        exempt_clock: bool = False,
+        is_replay: bool = False,
         rows_max: int = ROWS_MAX,
     ) -> None:
-        self._site, self._clock, self._exempt, self._rows_max = site, clock, exempt_clock, rows_max
+        self._site, self._clock, self._is_replay, self._rows_max = site, clock, is_replay, rows_max
         self._validator = Validator({point.name: point for point in points})
         self._accounts = Accounts(site, points)
         self._all_points = points
@@ -102,7 +105,7 @@ class Door:
         while not self._room.is_set():
             await self._room.wait()
         waiting = self._waiting
-        judged = self._validator.judge_all(readings, exempt_clock=self._exempt)
+        judged = self._validator.judge_all(readings, exempt_clock=self._is_replay)
         for rejection in judged.rejections:
             self.reject(rejection.subject, rejection.reason, rejection.example)
         waiting.readings += judged.readings
@@ -274,7 +277,7 @@ class Door:
                 accounts.device_state(connection, device, state, detail, now)
             notes.reject(connection, [(s, r, n, e) for (s, r), (n, e) in batch.rejected.items()], now)
             if tick:
-                accounts.tick(connection, now)
+                accounts.tick(connection, now, expire=not self._is_replay)
             answers = [_answer(connection, accounts, work) for work, _ in batch.works]
             connection.execute("COMMIT")
         except BaseException:

@@ -66,7 +66,7 @@ async def replay(
     header = first or header
     points = build_points(site)
     known = {point.name for point in points}
-    async with Door(site, points, clock, exempt_clock=True, rows_max=CHUNK) as door:
+    async with Door(site, points, clock, is_replay=True, rows_max=CHUNK) as door:
         writer = asyncio.create_task(door.run())
         try:
             await _take(

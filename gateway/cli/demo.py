@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,10 @@ class Stage:
     @property
     def district_database(self) -> Path:
         return self.folder / "district.db"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
 
     def port(self, default: int) -> str:
         return str(default - 8600 + self.port_base)
@@ -91,16 +96,20 @@ async def _perform(stage: Stage) -> None:
     stop = stop_event()
     _lay_out(stage)
     login = await _open_doors(stage)
-    async with Supervisor() as supervisor:
+    async with Supervisor(stage.logs) as supervisor:
         await _start_servers(stage, supervisor)
-        await _until_ready(stage, supervisor, stop)
+        await _until_ready(stage, supervisor, stop, (8600, 8601, 8609))
         if stop.is_set():
             return
         _say_where(stage, login)
         await _make_history(stage, stop)
         if stop.is_set():
             return
-        await supervisor.start("simulator", "simulate", str(stage.site), *stage.clock)
+        await supervisor.start(
+            "simulator", "simulate", str(stage.site), "--mqtt-password-file", str(stage.var / "sim.password"),
+            "--health-port", stage.port(8608), *stage.clock,
+        )  # fmt: skip
+        await _until_ready(stage, supervisor, stop, (8608,))
         await supervisor.start("collector", "collect", str(stage.site), *stage.clock)
         await supervisor.start("worker", "work", str(stage.site), *stage.clock)
         click.echo("模拟设备已上线, 按 Ctrl-C 结束 · devices are live, Ctrl-C ends the demo", err=True)
@@ -119,6 +128,7 @@ def _lay_out(stage: Stage) -> None:
         shutil.rmtree(stage.folder)
     stage.folder.mkdir(parents=True, exist_ok=True)
     (stage.folder / MARKER).touch()
+    stage.logs.mkdir()
     write_demo_site(stage.folder, stage.port_base)
 
 
@@ -129,7 +139,7 @@ async def _open_doors(stage: Stage) -> str:
     site = load_site(stage.site).file
     enrol = await spawn(
         "district", "enrol", "--database", str(stage.district_database), site.site.id, site.gateway.id,
-        "--name", site.site.name, stdout=asyncio.subprocess.PIPE,
+        "--name", site.site.name, stdout=asyncio.subprocess.PIPE, log_path=stage.logs / "district.log",
     )  # fmt: skip
     key, _ = await enrol.communicate()
     if enrol.returncode != 0:
@@ -153,7 +163,7 @@ def _write_secret(path: Path, secret: str) -> None:
 async def _start_servers(stage: Stage, supervisor: Supervisor) -> None:
     await supervisor.start(
         "broker", "simulate", "--broker", "--port", stage.port(8602), "--health-port", stage.port(8609),
-        "--users", str(stage.var / "broker.users"),
+        "--users", str(stage.var / "mqtt.users"),
     )  # fmt: skip
     await supervisor.start(
         "district",
@@ -174,9 +184,11 @@ async def _start_servers(stage: Stage, supervisor: Supervisor) -> None:
     )
 
 
-async def _until_ready(stage: Stage, supervisor: Supervisor, stop: asyncio.Event) -> None:
-    """Wait until dashboard, district and broker accept connections, or one of them has failed."""
-    ready = asyncio.create_task(_all_accept([int(stage.port(port)) for port in (8600, 8601, 8602)]))
+async def _until_ready(
+    stage: Stage, supervisor: Supervisor, stop: asyncio.Event, ports: Sequence[int]
+) -> None:
+    """Wait until what listens on ``ports`` accepts connections, or a child has failed."""
+    ready = asyncio.create_task(_all_accept([int(stage.port(port)) for port in ports]))
     ended = asyncio.create_task(supervisor.wait(stop))
     either: set[asyncio.Task[None]] = {ready, ended}
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED, timeout=READY_S)
@@ -212,7 +224,8 @@ def _say_where(stage: Stage, login: str) -> None:
         f"\n  校园后勤物联网关 · Campus Gateway demo\n"
         f"  看板 dashboard   http://127.0.0.1:{stage.port(8600)}/\n"
         f"  区平台 district  http://127.0.0.1:{stage.port(8601)}/\n"
-        f"  登录 login once  {login}\n",
+        f"  登录 login once  {login}\n"
+        f"  日志 logs        {stage.logs}\n",
     )
 
 

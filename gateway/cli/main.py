@@ -76,12 +76,10 @@ def app() -> None:
 def main() -> None:
     """Run a command; what the gateway refuses on purpose is one sentence on stderr and exit code 1, never a trace."""
     try:
-        app(standalone_mode=False)
+        sys.exit(app(standalone_mode=False))
     except GatewayError as error:
         click.echo(f"campus-gateway: {error}", err=True)
         sys.exit(1)
-    except click.exceptions.Exit as leave:
-        sys.exit(leave.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -7,12 +7,14 @@ too should we be killed. A child that fails right at its first start is not rest
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Self
 
 from gateway.errors import GatewayError
@@ -22,6 +24,8 @@ STOP_S = 3.5
 SETTLED_S = 3.0
 RESTART_S = 1.0
 PR_SET_PDEATHSIG = 1
+SPEAKS = "campus-gateway: "
+"""How a command's last sentence begins, see ``main``."""
 
 log = logs.get("supervisor")
 
@@ -32,10 +36,11 @@ class ChildFailedError(GatewayError):
 
 @dataclass(slots=True)
 class Child:
-    """One process and the command that starts it again."""
+    """One process and the command that starts it again. ``log`` is where its stderr goes; None is ours."""
 
     name: str
     arguments: list[str]
+    log: Path | None
     process: asyncio.subprocess.Process
     started_s: float
     restarts: int = 0
@@ -45,6 +50,7 @@ class Child:
 class Supervisor:
     """Use ``async with``: leaving it ends every child."""
 
+    log_folder: Path | None = None
     children: dict[str, Child] = field(default_factory=dict)
     _watchers: set[asyncio.Task[None]] = field(default_factory=set)
     _failure: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,8 +67,10 @@ class Supervisor:
 
     async def start(self, name: str, *arguments: str) -> None:
         """Start ``campus-gateway ARGUMENTS`` as a child that is kept alive."""
-        process = await spawn(*arguments)
-        self.children[name] = Child(name, list(arguments), process, asyncio.get_running_loop().time())
+        log_path = None if self.log_folder is None else self.log_folder / f"{name}.log"
+        process = await spawn(*arguments, log_path=log_path)
+        started_s = asyncio.get_running_loop().time()
+        self.children[name] = Child(name, list(arguments), log_path, process, started_s)
         watcher = asyncio.create_task(self._watch(self.children[name]))
         self._watchers.add(watcher)
 
@@ -74,7 +82,7 @@ class Supervisor:
         stopped.cancel()
         failed.cancel()
         if self._failed_name is not None:
-            raise ChildFailedError(f"{self._failed_name} could not start; what it said stands above")
+            raise ChildFailedError(_last_words(self.children[self._failed_name]))
 
     async def _watch(self, child: Child) -> None:
         while True:
@@ -93,7 +101,7 @@ class Supervisor:
             if self._stopping:
                 return
             child.restarts += 1
-            child.process = await spawn(*child.arguments)
+            child.process = await spawn(*child.arguments, log_path=child.log)
             child.started_s = asyncio.get_running_loop().time()
 
 
@@ -101,12 +109,29 @@ async def spawn(
     *arguments: str,
     stdin: int | IO[bytes] | None = asyncio.subprocess.DEVNULL,
     stdout: int | IO[bytes] | None = None,
+    log_path: Path | None = None,
 ) -> asyncio.subprocess.Process:
-    """``campus-gateway ARGUMENTS`` in a session of its own; the kernel ends it with us."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway.cli", *arguments,
-        stdin=stdin, stdout=stdout, start_new_session=True, preexec_fn=_die_with_parent(os.getpid()),
-    )  # fmt: skip
+    """``campus-gateway ARGUMENTS`` in a session of its own; the kernel ends it with us. ``log_path`` takes its stderr."""
+    with contextlib.ExitStack() as stack:
+        stderr = None if log_path is None else stack.enter_context(log_path.open("ab"))
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.cli", *arguments,
+            stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True,
+            preexec_fn=_die_with_parent(os.getpid()),
+        )  # fmt: skip
+
+
+def _last_words(child: Child) -> str:
+    """Why a child could not start, from its log where it has one."""
+    if child.log is None:
+        return f"{child.name} could not start; what it said stands above"
+    lines = child.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    said = next((line for line in reversed(lines) if line.startswith(SPEAKS)), "")
+    return (
+        f"{child.name}: {said.removeprefix(SPEAKS)}"
+        if said
+        else f"{child.name} could not start; see {child.log}"
+    )
 
 
 async def end(process: asyncio.subprocess.Process, patience_s: float = STOP_S) -> None:

@@ -73,3 +73,17 @@ async def test_a_line_that_cannot_be_used_is_named_and_what_came_before_is_kept(
     with pytest.raises(ConfigError, match=rf"(?s)history\.jsonl:15: .*{wrong}"):
         await replay(site, clock, "history.jsonl", [*lines(13), line], None, lambda *_: None)
     assert contents(site) == ["measured"] * 4
+
+
+async def test_our_clock_closes_no_slot_of_a_replay(
+    site: LoadedSite, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.replay.CHUNK", 2)
+    monkeypatch.setattr("gateway.ingest.TICK_S", 0.0)
+    clock.ms = T0 + 30 * 86_400_000
+    await replay(site, clock, "x", lines(13), None, lambda *_: None)
+    reader = open_reader(site.buffer_path)
+    assert reader.execute(
+        "SELECT DISTINCT content, revision FROM interval WHERE period = '15min'"
+    ).fetchall() == [("measured", 1)]
+    reader.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def limit(**fields: Any) -> Limit:
     )
 
 
-def run(watch: LimitWatch | RunWatch, values: list[float], step_minutes: float = 1) -> list[Event]:
+def run(watch: LimitWatch | RunWatch, values: Sequence[float], step_minutes: float = 1) -> list[Event]:
     events = [watch.step(T0 + round(i * step_minutes * MINUTE), value) for i, value in enumerate(values)]
     return [event for event in events if event is not None]
 

@@ -1,0 +1,168 @@
+"""MQTT payloads to readings in each point's unit.
+
+Knows paths, words and units of a profile. Does not know topics beyond their suffix, brokers, plausible
+ranges or the present time. A field that is absent or null gives nothing; a field that is no number gives
+an error of its own and costs the others nothing; a message that is nonsense as a whole is a PayloadError.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Any
+
+from devices.profile import FieldPoint, MqttProfile, PayloadField
+from devices.strict_json import PayloadError, read_object, refuse_size, text_of
+
+__all__ = ["DEVICE_TIME", "Decoded", "PayloadError", "decode"]
+
+DEVICE_TIME = "device_time"
+"""The key in ``Decoded.errors`` for a time field that is no time (``not_a_time``)."""
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_TEXT_MAX = 64
+_TIME_MAX_MS = 253_402_300_800_000  # the year 10000
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Readings and errors by point name. ``device_time`` is UTC epoch milliseconds, None when the payload
+    has none.
+
+    Errors are ``not_a_number``, ``no_value`` (a sentinel), ``unknown_word``, ``unknown_unit``,
+    ``not_a_time``.
+    """
+
+    readings: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    device_time: int | None = None
+
+
+class _FieldError(Exception):
+    """One field cannot be used; the argument is the reason."""
+
+
+def decode(profile: MqttProfile, suffix: str, payload: bytes, zone: tzinfo | None = None) -> Decoded:
+    """What one message under the device's topic + ``suffix`` says. Raises PayloadError.
+
+    ``zone`` is the site's, for device times written without one; without it such a time is not used.
+    """
+    fields = profile.fields.get(suffix, ())
+    if profile.format == "plain":
+        refuse_size(payload)
+        root: Any = _plain_value(text_of(payload).strip())
+    else:
+        root = read_object(payload)
+    decoded = Decoded()
+    for one in fields:
+        try:
+            value = _value(root, one)
+        except _FieldError as error:
+            decoded.errors[one.name] = str(error)
+        else:
+            if value is not None:
+                decoded.readings[one.name] = value
+    if not profile.time_keys:
+        return decoded
+    return _timed(decoded, profile, root, zone)
+
+
+def _plain_value(text: str) -> str | float:
+    """A payload without JSON: a number, or else a word for ``values``; "nan" stays a word that is no
+    number."""
+    return float(text) if len(text) <= _TEXT_MAX and _NUMBER.fullmatch(text) else text
+
+
+def _at(root: Any, keys: tuple[str, ...]) -> Any:
+    """What lies at a path, None where nothing does."""
+    for key in keys:
+        if type(root) is not dict:
+            return None
+        root = root.get(key)
+    return root
+
+
+def _value(root: Any, one: PayloadField) -> float | None:
+    raw = _at(root, one.keys)
+    if raw is None:
+        return None
+    value = _number(raw) if one.is_bare else _converted(raw, one.point)
+    return _in_celsius(value, _at(root, one.unit_keys)) if one.unit_keys else value
+
+
+def _number(raw: Any) -> float:
+    """A finite float from a JSON number or boolean, and from nothing else: "21.5" in quotes is a text."""
+    if type(raw) is not float and type(raw) is not int and type(raw) is not bool:
+        raise _FieldError("not_a_number")
+    try:
+        value = float(raw)
+    except OverflowError as error:
+        raise _FieldError("not_a_number") from error
+    if not math.isfinite(value):
+        raise _FieldError("not_a_number")
+    return value + 0.0  # -0.0 becomes 0.0
+
+
+def _converted(raw: Any, point: FieldPoint) -> float:
+    """A word by the profile's table, or raw × scale + offset with the payload's decimal digits taken at
+    their word: 0.06 Wh is 0.00006 kWh and not its neighbour."""
+    if point.values:
+        return _word_value(raw, point)
+    if raw in point.sentinels and type(raw) is not bool:
+        raise _FieldError("no_value")
+    digits = Decimal(repr(_number(raw)))
+    return _number(float(digits * point.scale + point.offset))
+
+
+def _word_value(raw: Any, point: FieldPoint) -> float:
+    word = ("true" if raw else "false") if type(raw) is bool else raw
+    if type(word) is not str or word not in point.values:
+        raise _FieldError("unknown_word")
+    return point.values[word]
+
+
+def _in_celsius(value: float, unit: Any) -> float:
+    if unit is None or unit == "C":
+        return value
+    if unit != "F":
+        raise _FieldError("unknown_unit")
+    return float((Decimal(str(value)) - 32) * 5 / 9)
+
+
+def _timed(decoded: Decoded, profile: MqttProfile, root: Any, zone: tzinfo | None) -> Decoded:
+    raw = _at(root, profile.time_keys)
+    if raw is None:
+        return decoded
+    try:
+        moment = _moment_ms(raw, profile.time_format, zone)
+    except (ValueError, OverflowError):
+        return Decoded(decoded.readings, decoded.errors | {DEVICE_TIME: "not_a_time"})
+    return Decoded(decoded.readings, decoded.errors, moment)
+
+
+def _moment_ms(raw: Any, time_format: str, zone: tzinfo | None) -> int | None:
+    """UTC epoch ms; ValueError or OverflowError for what is no moment between 1970 and 9999."""
+    ms = _iso_ms(raw, zone) if time_format == "iso8601" else _epoch_ms(raw, time_format)
+    if ms is not None and not 0 <= ms < _TIME_MAX_MS:
+        raise ValueError(ms)
+    return ms
+
+
+def _iso_ms(raw: Any, zone: tzinfo | None) -> int | None:
+    if type(raw) is not str or not 16 <= len(raw) <= _TEXT_MAX:  # a date alone is no moment
+        raise ValueError(raw)
+    moment = datetime.fromisoformat(raw)
+    if moment.tzinfo is None:
+        if zone is None:
+            return None
+        moment = moment.replace(tzinfo=zone)
+    return round(moment.timestamp() * 1000)
+
+
+def _epoch_ms(raw: Any, time_format: str) -> int:
+    if type(raw) is not float and type(raw) is not int:
+        raise ValueError(raw)
+    return round(raw * 1000 if time_format == "epoch_s" else raw)

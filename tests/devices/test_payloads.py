@@ -1,0 +1,243 @@
+"""A message gives readings for the fields it has, an error for each bad one, and is refused only as a whole."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devices.payloads import DEVICE_TIME, Decoded, PayloadError, decode
+from devices.profile import MqttProfile
+
+STEADY = settings(derandomize=True, deadline=None, database=None, max_examples=300)
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+CO2 = {"quantity": "co2", "path": "co2"}
+
+
+def profile(points: dict[str, Any], **more: Any) -> MqttProfile:
+    given_keys = {
+        "profile": "test-device",
+        "maker": {"en": "Test"},
+        "models": ["T"],
+        "title": {"en": "Test"},
+        "wire": "mqtt",
+        "source": "test",
+        "interval_s": 60,
+        "points": points,
+        "examples": [{"name": "none", "payload": "{}"}],
+    }
+    return MqttProfile.model_validate(given_keys | more)
+
+
+AIR = profile({"co2": CO2, "temperature": {"quantity": "temperature", "path": "air.temperature"}})
+PLAIN = profile({"t": {"quantity": "hot_temperature", "topic": "/state"}}, format="plain")
+WORDS = profile({"lamp_on": {"quantity": "lamp_on", "path": "state", "values": {"ON": 1, "OFF": 0}}})
+TASMOTA = profile({"t": {"quantity": "temperature", "path": "SCD30.Temperature", "unit_path": "TempUnit"}})
+
+
+def timed(time_format: str) -> MqttProfile:
+    return profile({"co2": CO2}, time_path="at", time_format=time_format)
+
+
+def test_nested_paths_are_followed() -> None:
+    assert decode(AIR, "", b'{"air":{"temperature":24.8},"co2":395}').readings == {
+        "co2": 395,
+        "temperature": 24.8,
+    }
+
+
+@pytest.mark.parametrize("payload", [b"{}", b'{"co2":null}', b'{"air":null}', b'{"air":7}', b'{"air":[1]}'])
+def test_what_is_absent_or_null_gives_nothing(payload: bytes) -> None:
+    assert decode(AIR, "", payload) == Decoded()
+
+
+@pytest.mark.parametrize("bad", ['"395"', "[395]", "{}", "NaN", "-Infinity", "1e999", "9" * 5_000, "9" * 400])
+def test_a_field_that_is_no_number_is_an_error_and_costs_the_others_nothing(bad: str) -> None:
+    decoded = decode(AIR, "", f'{{"co2":{bad},"air":{{"temperature":24.8}}}}'.encode())
+    assert decoded == Decoded({"temperature": 24.8}, {"co2": "not_a_number"})
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"x" * 10_000_000, "too_large"),
+        (b"", "empty"),
+        (b'{"co2":1,"co2":2}', "duplicate_key"),
+        (b"[]", "not_an_object"),
+    ],
+)
+def test_a_message_that_is_nonsense_as_a_whole_is_refused(payload: bytes, reason: str) -> None:
+    with pytest.raises(PayloadError, match=reason):
+        decode(AIR, "", payload)
+
+
+def test_a_suffix_without_points_gives_nothing() -> None:
+    assert decode(AIR, "/other", b'{"co2":395}') == Decoded()
+
+
+def test_true_and_false_count_as_one_and_zero() -> None:
+    leak = profile({"water_leak": {"quantity": "water_leak", "path": "wet"}})
+    assert [decode(leak, "", b'{"wet":%s}' % word).readings for word in (b"true", b"false")] == [
+        {"water_leak": 1},
+        {"water_leak": 0},
+    ]
+
+
+def test_words_are_the_numbers_the_profile_says() -> None:
+    assert decode(WORDS, "", b'{"state":"ON"}').readings == {"lamp_on": 1}
+
+
+@pytest.mark.parametrize("word", [b'"on"', b"1", b"true", b"[]", b'""'])
+def test_a_word_that_is_not_listed_is_an_error(word: bytes) -> None:
+    assert decode(WORDS, "", b'{"state":%s}' % word).errors == {"lamp_on": "unknown_word"}
+
+
+def test_true_and_false_may_be_turned_round_by_words() -> None:
+    door = profile(
+        {"door_open": {"quantity": "door_open", "path": "contact", "values": {"true": 0, "false": 1}}}
+    )
+    assert decode(door, "", b'{"contact":false}').readings == {"door_open": 1}
+
+
+def test_a_sentinel_is_no_value() -> None:
+    one = profile({"co2": CO2 | {"sentinels": [65535, -1]}})
+    assert decode(one, "", b'{"co2":65535}').errors == {"co2": "no_value"}
+    assert decode(one, "", b'{"co2":65534}').readings == {"co2": 65534}
+
+
+def test_decimal_digits_are_taken_at_their_word() -> None:
+    energy = {"quantity": "active_energy_import", "path": "wh", "scale": "0.001", "offset": "0.1"}
+    assert 100.2 * 0.001 + 0.1 != 0.2002
+    assert decode(profile({"e": energy}), "", b'{"wh":100.2}').readings == {"e": 0.2002}
+
+
+def test_fahrenheit_is_converted_where_the_payload_says_so() -> None:
+    decoded = decode(TASMOTA, "", b'{"SCD30":{"Temperature":71.6},"TempUnit":"F"}')
+    assert decoded.readings == {"t": 22.0}
+
+
+@pytest.mark.parametrize("unit", [b'"C"', b"null"])
+def test_celsius_or_no_unit_is_left_alone(unit: bytes) -> None:
+    decoded = decode(TASMOTA, "", b'{"SCD30":{"Temperature":21.6},"TempUnit":%s}' % unit)
+    assert decoded.readings == {"t": 21.6}
+
+
+@pytest.mark.parametrize("unit", [b'"K"', b"1", b"[]"])
+def test_another_unit_is_an_error_and_never_taken_for_celsius(unit: bytes) -> None:
+    decoded = decode(TASMOTA, "", b'{"SCD30":{"Temperature":294},"TempUnit":%s}' % unit)
+    assert decoded == Decoded({}, {"t": "unknown_unit"})
+
+
+@pytest.mark.parametrize(
+    ("payload", "value"), [(b"21.5", 21.5), (b" -3\n", -3), (b"+.5", 0.5), (b"1e2", 100), (b"7.", 7)]
+)
+def test_a_plain_payload_is_one_number(payload: bytes, value: float) -> None:
+    assert decode(PLAIN, "/state", payload).readings == {"t": value}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"nan",
+        b"inf",
+        b"1e999",
+        b"1_000",
+        "２１".encode(),
+        b"21.5 C",
+        b"unavailable",
+        b'"21.5"',
+        b"0x10",
+        b"9" * 65,
+    ],
+)
+def test_any_other_plain_payload_is_not_a_number(payload: bytes) -> None:
+    assert decode(PLAIN, "/state", payload) == Decoded({}, {"t": "not_a_number"})
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [(b"", "empty"), (b" ", "empty"), (b"\xff", "not_utf8"), (b"1" * 70_000, "too_large")],
+)
+def test_a_plain_payload_is_refused_as_a_whole_too(payload: bytes, reason: str) -> None:
+    with pytest.raises(PayloadError, match=reason):
+        decode(PLAIN, "/state", payload)
+
+
+def test_a_plain_word_is_looked_up() -> None:
+    values = {"open": 1, "closed": 0}
+    door = profile({"door_open": {"quantity": "door_open", "values": values}}, format="plain")
+    assert decode(door, "", b"open").readings == {"door_open": 1}
+    assert decode(door, "", b"ajar").errors == {"door_open": "unknown_word"}
+
+
+@pytest.mark.parametrize(
+    ("time_format", "raw", "expected"),
+    [
+        ("iso8601", '"2026-09-01T08:30:00+08:00"', 1_788_222_600_000),
+        ("iso8601", '"2026-09-01T00:30:00.5Z"', 1_788_222_600_500),
+        ("iso8601", '"2026-09-01T08:30:00"', 1_788_222_600_000),
+        ("epoch_s", "1757060280.21", 1_757_060_280_210),
+        ("epoch_s", "1757060280", 1_757_060_280_000),
+        ("epoch_ms", "1588074240833", 1_588_074_240_833),
+        ("epoch_ms", "null", None),
+    ],
+)
+def test_a_device_time_is_utc_milliseconds(time_format: str, raw: str, expected: int | None) -> None:
+    decoded = decode(timed(time_format), "", f'{{"co2":395,"at":{raw}}}'.encode(), SHANGHAI)
+    assert decoded == Decoded({"co2": 395}, {}, expected)
+
+
+def test_a_time_without_a_zone_is_not_guessed() -> None:
+    assert decode(timed("iso8601"), "", b'{"at":"2026-09-01T08:30:00"}') == Decoded()
+
+
+@pytest.mark.parametrize(
+    ("time_format", "raw"),
+    [
+        ("iso8601", '"yesterday"'),
+        ("iso8601", '"2026-09-01"'),
+        ("iso8601", '"2026-13-01T00:00:00Z"'),
+        ("iso8601", '"0001-01-01T00:00:00+23:59"'),
+        ("iso8601", "1757060280"),
+        ("epoch_s", '"1757060280"'),
+        ("epoch_s", "true"),
+        ("epoch_s", "-1"),
+        ("epoch_s", "1e308"),
+        ("epoch_s", "NaN"),
+        ("epoch_s", "9" * 300),
+        ("epoch_ms", "1e999"),
+        ("epoch_ms", "253402300800000"),
+    ],
+)
+def test_a_time_that_is_no_time_is_an_error_and_the_readings_stay(time_format: str, raw: str) -> None:
+    decoded = decode(timed(time_format), "", f'{{"co2":395,"at":{raw}}}'.encode(), SHANGHAI)
+    assert decoded == Decoded({"co2": 395}, {DEVICE_TIME: "not_a_time"})
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=4), inside, max_size=3),
+    max_leaves=5,
+)
+
+
+@STEADY
+@given(ANYTHING, ANYTHING, ANYTHING, st.sampled_from(["iso8601", "epoch_s", "epoch_ms"]))
+def test_whatever_a_field_holds_only_finite_numbers_come_out(
+    co2: object, power: object, at: object, time_format: str
+) -> None:
+    points = {
+        "co2": CO2,
+        "power": {"quantity": "lamp_power", "path": "p.w", "scale": "0.1", "unit_path": "u"},
+    }
+    one = profile(points, time_path="at", time_format=time_format)
+    decoded = decode(
+        one, "", json.dumps({"co2": co2, "p": {"w": power}, "u": at, "at": at}).encode(), SHANGHAI
+    )
+    assert all(math.isfinite(value) for value in decoded.readings.values())
+    assert not decoded.readings.keys() & decoded.errors.keys()

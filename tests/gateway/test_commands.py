@@ -1,0 +1,100 @@
+"""Commands of staff over the real socket: one effect per key, answered after COMMIT, refused in words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from edge_config.site import LoadedSite
+from gateway.commands import handlers
+from gateway.control import client
+from gateway.control.protocol import Command
+from gateway.control.server import ControlServer
+from gateway.errors import ControlError
+from gateway.ingest import Door
+from gateway.model import Reading
+from gateway.points import build_points
+from gateway.store.database import open_reader
+from runtime.clock import SystemClock
+
+STATEMENT: dict[str, Any] = {
+    "day": "2026-09-01", "points": 7, "slots_due": 672, "slots_measured": 670, "slots_estimated": 2,
+    "slots_missing": 0, "events_opened": 1,
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def collector(site: LoadedSite) -> AsyncIterator[Door]:
+    clock = SystemClock()
+    async with Door(site, build_points(site), clock) as door:
+        task = asyncio.create_task(door.run())
+        try:
+            async with ControlServer(site.control_path, handlers(door, clock, lambda: {"head": door.head})):
+                yield door
+        finally:
+            door.close()
+            await task
+
+
+async def send(site: LoadedSite, key: str, name: str, subject: str = "", **body: Any) -> dict[str, Any]:
+    return await client.send(site.control_path, Command(key, "王工", name, subject, body), timeout_s=5)
+
+
+async def open_event(door: Door, site: LoadedSite) -> str:
+    start = SystemClock().now_ms() - 3_600_000
+    await door.offer([Reading("air.co2", start + i * 60_000, start + i * 60_000, 1800.0) for i in range(12)])
+    await door.execute(lambda *_: None)
+    reader = open_reader(site.buffer_path)
+    event_id = str(reader.execute("SELECT event_id FROM event").fetchone()[0])
+    reader.close()
+    return event_id
+
+
+def rows(site: LoadedSite, sql: str) -> list[tuple[Any, ...]]:
+    reader = open_reader(site.buffer_path)
+    found = reader.execute(sql).fetchall()
+    reader.close()
+    return found
+
+
+async def test_an_acknowledgement_is_kept_before_it_is_answered(site: LoadedSite) -> None:
+    async with collector(site) as door:
+        event_id = await open_event(door, site)
+        answer = await send(site, "k1", "acknowledge", event_id, note="已开窗")
+        assert answer["acknowledged_by"] == "王工"
+        assert rows(site, 'SELECT "user", command, subject FROM act') == [("王工", "acknowledge", event_id)]
+
+
+async def test_the_same_key_gets_the_same_answer_and_has_no_second_effect(site: LoadedSite) -> None:
+    async with collector(site) as door:
+        event_id = await open_event(door, site)
+        first = await send(site, "k1", "acknowledge", event_id)
+        assert await send(site, "k1", "acknowledge", event_id) == first
+        assert len(rows(site, "SELECT * FROM act")) == 1
+
+
+async def test_an_event_that_does_not_exist_is_refused_in_words(site: LoadedSite) -> None:
+    async with collector(site):
+        with pytest.raises(ControlError, match="there is no event nope"):
+            await send(site, "k1", "acknowledge", "nope")
+    assert rows(site, "SELECT * FROM act") == []
+
+
+async def test_a_daily_statement_becomes_a_change_and_a_changed_one_a_revision(site: LoadedSite) -> None:
+    async with collector(site):
+        assert (await send(site, "s1", "statement", **STATEMENT))["revision"] == 1
+        assert (await send(site, "s2", "statement", **STATEMENT))["revision"] == 1
+        assert (await send(site, "s3", "statement", **{**STATEMENT, "slots_measured": 672}))["revision"] == 2
+        with pytest.raises(ControlError, match="slots_due"):
+            await send(site, "s4", "statement", day="2026-09-02")
+    kinds = rows(site, "SELECT key, revision FROM change WHERE kind = 'statement' ORDER BY seq")
+    assert kinds == [("statement/2026-09-01", 1), ("statement/2026-09-01", 2)]
+
+
+async def test_status_says_how_far_the_feed_is(site: LoadedSite) -> None:
+    async with collector(site) as door:
+        assert await send(site, "x", "status") == {"head": door.head}
