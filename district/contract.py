@@ -7,11 +7,14 @@ on the way. Every change is an upsert by its key; the higher revision wins.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Millis = Annotated[int, Field(ge=0, le=253_402_300_799_999, description="UTC epoch milliseconds")]
+Count = Annotated[int, Field(ge=0, le=9_007_199_254_740_991, description="exact in every JSON reader")]
+Number = Annotated[int, Field(ge=1, le=9_007_199_254_740_991)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -25,7 +28,7 @@ class SiteBody(Record):
     kind: Literal["site"] = "site"
     name: Name
     timezone: Name
-    students: int | None = None
+    students: Count | None = None
     area_m2: float | None = None
 
 
@@ -88,7 +91,7 @@ class GapBody(Record):
     point: Name
     start: Millis
     end: Millis
-    count: int = Field(ge=0)
+    count: Count
     reason: Name
 
 
@@ -97,12 +100,12 @@ class StatementBody(Record):
 
     kind: Literal["statement"] = "statement"
     day: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
-    points: int = Field(ge=0)
-    slots_due: int = Field(ge=0)
-    slots_measured: int = Field(ge=0)
-    slots_estimated: int = Field(ge=0)
-    slots_missing: int = Field(ge=0)
-    events_opened: int = Field(ge=0)
+    points: Count
+    slots_due: Count
+    slots_measured: Count
+    slots_estimated: Count
+    slots_missing: Count
+    events_opened: Count
 
 
 Body = Annotated[
@@ -113,9 +116,9 @@ Body = Annotated[
 class ChangeRecord(Record):
     """One row of the change feed. ``key`` names what it is about; ``revision`` orders rows of one key."""
 
-    seq: int = Field(ge=1)
+    seq: Number
     key: str = Field(min_length=1, max_length=200)
-    revision: int = Field(ge=1)
+    revision: Number
     body: Body
 
 
@@ -125,8 +128,8 @@ class Batch(Record):
     site: Name
     gateway: Name
     epoch: Name
-    from_seq: int = Field(ge=0, description="exclusive")
-    to_seq: int = Field(ge=1, description="inclusive")
+    from_seq: Count = Field(description="exclusive")
+    to_seq: Number = Field(description="inclusive")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     changes: list[ChangeRecord] = Field(max_length=5000)
 
@@ -152,9 +155,25 @@ class Receipt(BaseModel):
     duplicate: bool = False
 
 
+class Fault(StrEnum):
+    """What ``Problem.error`` says. Only INVALID condemns a record; after every other one the gateway keeps its data."""
+
+    INVALID = "invalid"
+    """The batch arrived as it was sent and is not what this contract describes."""
+    DAMAGED = "damaged"
+    """The bytes changed on the way: broken compression, or a digest that does not fit."""
+    TOO_LARGE = "too_large"
+    COVERED = "covered"
+    """A part of the range was received before; ``covered`` names the parts."""
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    UNAVAILABLE = "unavailable"
+
+
 class Problem(BaseModel):
     """Every refusal has this one shape."""
 
-    error: str
+    error: Fault
     detail: str
     covered: list[tuple[int, int]] = Field(default_factory=list)

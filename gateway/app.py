@@ -7,11 +7,12 @@ then the buffer closes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
-from edge_config.schema import HttpUplink
+from edge_config.schema import Bus, HttpUplink
 from edge_config.site import LoadedSite
 from gateway.commands import handlers
 from gateway.control.server import ControlServer
@@ -20,8 +21,10 @@ from gateway.feed import BufferFeed
 from gateway.ingest import Door
 from gateway.metrics import health_of, registry_of
 from gateway.points import build_points
-from gateway.sources.mqtt import build_broker, run_broker
+from gateway.sources.mqtt import BrokerSource, build_broker, run_broker
 from gateway.sources.poll import build_bus, run_bus
+from gateway.sources.polled_device import PolledDevice
+from gateway.sources.seam import Exchange
 from gateway.uplinks.drain import run_uplink
 from gateway.uplinks.feed import Identity
 from runtime import logs
@@ -30,23 +33,26 @@ from runtime.health import HealthServer
 
 log = logs.get("collector")
 
+Source = Callable[[Door], Coroutine[Any, Any, None]]
+
 
 async def collect(site: LoadedSite, clock: Clock, stop: asyncio.Event) -> None:
     """Run the collector until ``stop``. Raises ConfigError, StoreError or StoreLockedError when it cannot begin."""
+    sources, points = _sources(site, clock), build_points(site)
     async with AsyncExitStack() as stack:
-        door = await stack.enter_async_context(Door(site, build_points(site), clock))
+        door = await stack.enter_async_context(Door(site, points, clock))
         feed = await stack.enter_async_context(BufferFeed(site.buffer_path, door, clock))
         stack.callback(_health_server(site, door, clock).close)
         writer = asyncio.create_task(door.run(), name="door")
         control = ControlServer(
             site.control_path, handlers(door, clock, lambda: health_of(door, clock).facts)
         )
-        log.info("collecting", site=site.file.site.id, points=len(build_points(site)), epoch=door.epoch)
+        log.info("collecting", site=site.file.site.id, points=len(points), epoch=door.epoch)
         async with asyncio.TaskGroup() as outer:
             uplinks = [outer.create_task(work) for work in _uplinks(site, door, feed, clock)]
             uplinks.append(outer.create_task(control.run()))
             try:
-                await _run_until(stop, _sources(site, door, clock), writer)
+                await _run_until(stop, [source(door) for source in sources], writer)
             finally:
                 door.close()
                 await writer
@@ -67,15 +73,23 @@ async def _run_until(
             task.cancel()
 
 
-def _sources(site: LoadedSite, door: Door, clock: Clock) -> list[Coroutine[Any, Any, None]]:
-    works: list[Coroutine[Any, Any, None]] = []
+def _sources(site: LoadedSite, clock: Clock) -> list[Source]:
+    """Every bus and broker of the site, ready to run on a door. Raises ConfigError for what cannot be used."""
+    sources: list[Source] = []
     for bus in site.file.buses:
         devices, wire = build_bus(site, bus)
-        works.append(run_bus(bus, devices, wire, door, clock))
+        sources.append(partial(_bus, bus, devices, wire, clock))
     for broker in site.file.brokers:
-        access, sensors = build_broker(site, broker)
-        works.append(run_broker(access, sensors, door, clock))
-    return works
+        sources.append(partial(_broker, build_broker(site, broker), clock))
+    return sources
+
+
+async def _bus(bus: Bus, devices: Sequence[PolledDevice], wire: Exchange, clock: Clock, door: Door) -> None:
+    await run_bus(bus, devices, wire, door, clock)
+
+
+async def _broker(source: BrokerSource, clock: Clock, door: Door) -> None:
+    await run_broker(source, door, clock)
 
 
 def _uplinks(site: LoadedSite, door: Door, feed: BufferFeed, clock: Clock) -> list[Coroutine[Any, Any, None]]:

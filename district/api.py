@@ -1,0 +1,139 @@
+"""The routes machines use: batches in, totals out, health and metrics. The OpenAPI document is this module's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+
+from district import reads
+from district.body import COMPRESSED_BYTES_MAX
+from district.contract import Batch, Fault, Problem, Receipt
+from district.figures import PointTotal, School
+from district.refusal import STATUS, Refusal
+from district.service import Service
+from runtime.health import Health
+
+BODY_DEADLINE_S = 30.0
+DRAINED_BYTES_MAX = 4 * COMPRESSED_BYTES_MAX
+LAST_MS = 253_402_300_799_999
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    STATUS[fault]: {"model": Problem} for fault in (Fault.UNAUTHORIZED, Fault.FORBIDDEN, Fault.UNAVAILABLE)
+}
+BATCH_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem} for status in sorted(STATUS.values())
+}
+
+
+class Totals(BaseModel):
+    """Sums over the quarter-hours that lie inside [start, end], one entry for each described point."""
+
+    site: str
+    start: int
+    end: int
+    points: list[PointTotal]
+
+
+def ingest_routes(service: Service) -> APIRouter:
+    """What a gateway and a watchdog need: safe to serve on any address."""
+    router = APIRouter()
+
+    @router.post(
+        "/v1/batches",
+        response_model=Receipt,
+        responses=BATCH_PROBLEMS,
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "description": "JSON, gzip by Content-Encoding. sha256 is over the exact bytes of the changes array.",
+                "content": {"application/json": {"schema": Batch.model_json_schema(ref_template=_REF)}},
+            },
+            "security": [{"gateway_key": []}],
+        },
+    )
+    async def take_batch(request: Request) -> Response:
+        """Take in one stored stretch of a gateway's change feed. Sending it again has no second effect."""
+        gateway = await service.authenticate(_bearer(request))
+        raw = await _body_of(request)
+        receipt = await service.take(gateway, raw, request.headers.get("content-encoding", ""))
+        return Response(receipt.model_dump_json(), media_type="application/json")
+
+    @router.get("/healthz", response_model=None)
+    async def healthz() -> Response:
+        """200 when the database answers, 503 with the problem when it does not."""
+        health = await _health(service)
+        return Response(health.body(), 503 if health.problems else 200, media_type="application/json")
+
+    return router
+
+
+def reading_routes(service: Service) -> APIRouter:
+    """What tells about schools; served where the pages are."""
+    router = APIRouter()
+
+    @router.get("/v1/sites", responses=PROBLEMS)
+    async def list_sites() -> list[School]:
+        """Every enrolled school with its last contact, completeness and totals."""
+        return await service.read(lambda connection: reads.schools(connection, service.clock.now_ms()))
+
+    @router.get(
+        "/v1/sites/{site}/totals", responses={**PROBLEMS, 404: {"model": Problem}, 422: {"model": Problem}}
+    )
+    async def site_totals(
+        site: str,
+        start: Annotated[int, Query(alias="from", ge=0, le=LAST_MS, description="UTC epoch ms")] = 0,
+        end: Annotated[int, Query(alias="to", ge=0, le=LAST_MS, description="UTC epoch ms")] = LAST_MS,
+    ) -> Totals:
+        """Consumption, outer registers and slot counts of every point of a school over a span."""
+        if not await service.read(lambda connection: reads.is_known(connection, site)):
+            raise Refusal(Fault.NOT_FOUND, f"no school {site!r} is enrolled here")
+        points = await service.read(lambda connection: reads.totals(connection, site, start, end))
+        return Totals(site=site, start=start, end=end, points=points)
+
+    @router.get("/metrics", response_model=None)
+    async def metrics() -> Response:
+        """Prometheus text."""
+        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+_REF = "#/components/schemas/{model}"
+
+
+async def _health(service: Service) -> Health:
+    try:
+        count = await service.read(reads.count_sites)
+    except Refusal as refusal:
+        return Health((str(refusal),))
+    return Health((), {"sites": count})
+
+
+def _bearer(request: Request) -> str | None:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None
+
+
+async def _body_of(request: Request) -> bytes:
+    """The body as sent. One that is too large is read on for a while and thrown away: a client that is cut off in the
+    middle of sending would see a broken connection instead of the reason."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= COMPRESSED_BYTES_MAX:
+                    chunks.append(chunk)
+                if size > DRAINED_BYTES_MAX:
+                    break
+    except TimeoutError as error:
+        raise Refusal(Fault.DAMAGED, f"the body did not arrive within {BODY_DEADLINE_S:g} s") from error
+    if size > COMPRESSED_BYTES_MAX:
+        raise Refusal(
+            Fault.TOO_LARGE, f"the body is larger than {COMPRESSED_BYTES_MAX} bytes; send fewer changes"
+        )
+    return b"".join(chunks)

@@ -1,0 +1,134 @@
+"""What each record of a batch may do: take effect, or be refused with a reason. Pure.
+
+The schema has been checked; here are the rules that need more than one field or the points of the site.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from district.contract import (
+    Batch,
+    ChangeRecord,
+    EventBody,
+    GapBody,
+    IntervalBody,
+    PointBody,
+    Rejected,
+    SiteBody,
+    StatementBody,
+)
+
+QUARTER_MS = 15 * 60 * 1000
+
+
+@dataclass(slots=True)
+class Effects:
+    """The records of one batch by table, each with its revision, in the order of the feed; and those refused."""
+
+    sites: list[tuple[SiteBody, int]] = field(default_factory=list)
+    points: list[tuple[PointBody, int]] = field(default_factory=list)
+    intervals: list[tuple[IntervalBody, int]] = field(default_factory=list)
+    events: list[tuple[EventBody, int]] = field(default_factory=list)
+    gaps: list[tuple[str, GapBody, int]] = field(default_factory=list)
+    statements: list[tuple[StatementBody, int]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def first_starts(self) -> dict[str, int]:
+        """Start of the earliest quarter-hour of each point; from there on its slots are due."""
+        first: dict[str, int] = {}
+        for body, _ in self.intervals:
+            if body.period == "15min":
+                first[body.point] = min(body.start, first.get(body.point, body.start))
+        return first
+
+
+def sort_out(batch: Batch, owners: dict[str, str]) -> Effects:
+    """Divide the changes of a batch. ``owners`` maps the points the site has described to their gateway, and grows by
+    those this batch describes."""
+    effects = Effects()
+    for change in batch.changes:
+        reason = _objection(change, batch.gateway, owners)
+        if reason:
+            effects.rejected.append(Rejected(seq=change.seq, reason=reason))
+        else:
+            _place(change, effects)
+    return effects
+
+
+def _place(change: ChangeRecord, effects: Effects) -> None:
+    match change.body:
+        case IntervalBody() as body:
+            effects.intervals.append((body, change.revision))
+        case EventBody() as body:
+            effects.events.append((body, change.revision))
+        case PointBody() as body:
+            effects.points.append((body, change.revision))
+        case SiteBody() as body:
+            effects.sites.append((body, change.revision))
+        case GapBody() as body:
+            effects.gaps.append((change.key, body, change.revision))
+        case StatementBody() as body:
+            effects.statements.append((body, change.revision))
+
+
+def _objection(change: ChangeRecord, gateway: str, owners: dict[str, str]) -> str | None:
+    match change.body:
+        case IntervalBody() as body:
+            return _of_interval(body, gateway, owners)
+        case PointBody() as body:
+            return _of_point(body, gateway, owners)
+        case SiteBody() as body:
+            return _of_site(body)
+        case EventBody() as body if body.end is not None and body.end < body.start:
+            return "the event ends before it starts"
+        case GapBody() as body if body.end < body.start:
+            return "the gap ends before it starts"
+    return None
+
+
+def _of_interval(body: IntervalBody, gateway: str, owners: dict[str, str]) -> str | None:
+    owner = owners.get(body.point)
+    if owner is None:
+        return f"point {body.point} was never described"
+    if owner != gateway:
+        return f"point {body.point} belongs to gateway {owner}"
+    if body.end <= body.start:
+        return "the interval does not end after it starts"
+    if body.period == "15min" and (body.start % QUARTER_MS or body.end - body.start != QUARTER_MS):
+        return "a 15min interval is one quarter-hour of UTC"
+    return _of_figures(body)
+
+
+def _of_figures(body: IntervalBody) -> str | None:
+    figures = (body.value, body.register_start, body.register_end, body.mean, body.low, body.high)
+    if not all(figure is None or math.isfinite(figure) for figure in figures):
+        return "a figure is not a finite number"
+    has_value = body.value is not None or body.mean is not None
+    if has_value and body.content == "missing":
+        return "a missing interval has a value"
+    if not has_value and body.content != "missing":
+        return f"an interval that is {body.content} has no value"
+    return None
+
+
+def _of_point(body: PointBody, gateway: str, owners: dict[str, str]) -> str | None:
+    try:
+        step = Decimal(body.step)
+    except InvalidOperation:
+        return f"step {body.step!r} is not a decimal number"
+    if not step.is_finite() or step <= 0:
+        return f"step {body.step!r} is not above 0"
+    owner = owners.setdefault(body.point, gateway)
+    return None if owner == gateway else f"point {body.point} belongs to gateway {owner}"
+
+
+def _of_site(body: SiteBody) -> str | None:
+    try:
+        ZoneInfo(body.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return f"time zone {body.timezone!r} is not known"
+    return None

@@ -1,0 +1,102 @@
+"""Running the service in a process: the socket, uvicorn inside our own loop, an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from district.app import create_app
+from district.refusal import DistrictError
+from district.service import Service
+from runtime import logs
+from runtime.clock import Clock
+from runtime.stop import stop_event
+
+CONNECTIONS_MAX = 100
+KEEP_ALIVE_S = 15
+GRACE_S = 1
+"""What a request in flight gets to end; with the tick of uvicorn's loop a stop takes less than 2 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    database: Path
+    host: str
+    port: int
+    remote_pages: bool = False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; ``host`` is an IPv4 or IPv6 address or a name. Raises DistrictError naming the cure."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        both = family == socket.AF_INET6 and address[0] == "::"
+        listener = socket.create_server(address, family=family, dualstack_ipv6=both)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise DistrictError(
+                f"port {port} on {host} is in use; stop the program that holds it or choose another with --port"
+            ) from error
+        raise DistrictError(
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another with --host and --port"
+        ) from error
+    # asyncio sets this only where it made the socket; without it every receipt waits 40 ms for a delayed ACK.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are ours: uvicorn would raise SIGTERM again after its end and skip every ``finally``."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve ``app`` on ``listener`` inside the block."""
+    server = _Server(
+        uvicorn.Config(
+            app, lifespan="off", log_config=None, access_log=False, server_header=False, ws="none",
+            limit_concurrency=CONNECTIONS_MAX, timeout_graceful_shutdown=GRACE_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
+    )  # fmt: skip
+    task = asyncio.create_task(server.serve([listener]), name="district-web")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def serve(settings: Settings, clock: Clock) -> None:
+    """Serve until SIGINT or SIGTERM. Raises DistrictError when the port or the database cannot be had."""
+    stop = stop_event()
+    listener = listen(settings.host, settings.port)
+    with contextlib.closing(listener), contextlib.closing(Service(settings.database, clock)) as service:
+        with_pages = settings.remote_pages or is_loopback(settings.host)
+        async with serving(create_app(service, with_pages=with_pages), listener):
+            port = listener.getsockname()[1]
+            host = f"[{settings.host}]" if ":" in settings.host else settings.host
+            logs.get("district").info("district is listening", url=f"http://{host}:{port}", pages=with_pages)
+            await stop.wait()

@@ -1,0 +1,145 @@
+"""The wire to a district: post bytes over HTTP, give back what came. Foreign exceptions end here.
+
+Certificates are always verified, redirects are not followed, the key never travels in the clear beyond this machine, and
+no reply is read past 64 KiB. Time-outs are real seconds whatever the process's clock does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx2
+
+from gateway.errors import UplinkError
+from gateway.uplinks.verdict import Reply, Trouble
+
+CONNECT_S, TOTAL_S = 10.0, 60.0
+KEEP_ALIVE_S = 4.0
+"""Below what servers usually keep an idle connection for, so that none is used while the other side closes it."""
+REPLY_BYTES_MAX = 64 * 1024
+KEY_LENGTH_MAX = 4096
+
+
+class PostError(UplinkError):
+    """Nothing that can be judged came back, or nothing could be sent."""
+
+    def __init__(self, trouble: Trouble, message: str, cure: str) -> None:
+        super().__init__(message)
+        self.trouble, self.cure = trouble, cure
+
+
+class DistrictHttp:
+    """One connection to ``url`` (which ends in /v1). Use as ``async with``."""
+
+    def __init__(self, url: str, token_file: str | None, total_s: float = TOTAL_S) -> None:
+        self.url = url.rstrip("/") + "/batches"
+        self._token_file = Path(token_file) if token_file else None
+        self._total_s = total_s
+        self._client = httpx2.AsyncClient(
+            verify=_tls_context(url),
+            timeout=httpx2.Timeout(total_s, connect=CONNECT_S),
+            limits=httpx2.Limits(
+                max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_S
+            ),
+            follow_redirects=False,
+            trust_env=False,  # the site file says where data goes, not the environment
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def post(self, compressed: bytes) -> Reply:
+        """Send a gzip body. Raises PostError when there is no reply to judge."""
+        headers = {
+            "content-type": "application/json",
+            "content-encoding": "gzip",
+            "accept-encoding": "identity",
+            **self._authorization(),
+        }
+        try:
+            async with asyncio.timeout(self._total_s):
+                return await self._exchange(compressed, headers)
+        except TimeoutError as error:
+            raise _no_answer(f"no complete answer within {self._total_s:g} s") from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+            raise _no_answer(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+
+    async def _exchange(self, compressed: bytes, headers: dict[str, str]) -> Reply:
+        async with self._client.stream("POST", self.url, content=compressed, headers=headers) as response:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > REPLY_BYTES_MAX:
+                    raise PostError(
+                        Trouble.NOT_A_RECEIPT,
+                        f"the answer is larger than {REPLY_BYTES_MAX} bytes",
+                        "check the url of the uplink",
+                    )
+            return Reply(
+                response.status_code,
+                response.headers.get("content-type", ""),
+                response.headers.get("retry-after", ""),
+                bytes(body),
+            )
+
+    def _authorization(self) -> dict[str, str]:
+        """The key, read anew each time: a file that appears or changes needs no restart."""
+        if self._token_file is None:
+            return {}
+        if not may_carry_key(self.url):
+            raise PostError(
+                Trouble.TOKEN,
+                "the key is not sent over http:// to another machine",
+                "write https:// in the url",
+            )
+        try:
+            key = self._token_file.read_text("utf-8").strip()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise PostError(
+                Trouble.TOKEN,
+                f"cannot read the token file {self._token_file}: {reason}",
+                "write the key that `district enrol` printed into it and let the gateway's user read it",
+            ) from error
+        if not key or len(key) > KEY_LENGTH_MAX or not key.isascii() or not key.isprintable():
+            raise PostError(
+                Trouble.TOKEN,
+                f"the token file {self._token_file} does not hold a key",
+                "write the one line that `district enrol` printed into it",
+            )
+        return {"authorization": f"Bearer {key}"}
+
+
+def may_carry_key(url: str) -> bool:
+    """True for https, and for http that does not leave this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return True
+    with suppress(ValueError):
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    return False
+
+
+def _tls_context(url: str) -> ssl.SSLContext:
+    """The system's trusted certificates, where https is spoken; loading them costs memory, so not elsewhere."""
+    if urlsplit(url).scheme == "https":
+        return ssl.create_default_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; never used for http
+
+
+def _no_answer(what: str) -> PostError:
+    return PostError(
+        Trouble.NO_ANSWER, what, "check the network and that the district runs; it goes on by itself"
+    )

@@ -1,0 +1,64 @@
+"""What an uplink needs from the store, and who it speaks for. The store implements ``Feed``; uplinks never see SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.model import Change
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Under which name batches go up. ``epoch`` is that of the buffer whose ``seq`` are counted."""
+
+    site: str
+    gateway: str
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkState:
+    """``cursor`` is the last seq that is behind us; ``batch_to`` the end of a batch that may be on its way."""
+
+    cursor: int
+    batch_to: int | None
+
+
+class Feed(Protocol):
+    """The change feed and the place of each uplink on it. Every method that changes something returns after COMMIT;
+    each raises StoreError, which no uplink catches."""
+
+    async def head(self) -> int:
+        """The highest seq of the feed; 0 when it is empty."""
+        ...
+
+    async def read(self, after_seq: int, limit: int) -> list[Change]:
+        """At most ``limit`` changes with seq above ``after_seq``, in order."""
+        ...
+
+    async def state(self, uplink: str) -> UplinkState: ...
+
+    async def quantities(self) -> Mapping[str, str]:
+        """Point name → quantity of every point the feed may speak of."""
+        ...
+
+    async def begin(self, uplink: str, to_seq: int) -> None:
+        """Store the end of the batch about to be sent, so that every retry is the same stretch."""
+        ...
+
+    async def delivered(
+        self, uplink: str, to_seq: int, count: int, refused: Sequence[tuple[int, str]]
+    ) -> None:
+        """Move the cursor and clear the boundary. ``count`` records were in the batch, those in ``refused`` (seq and
+        reason) among them; they become dead letters. One transaction."""
+        ...
+
+    async def skip(self, uplink: str, to_seq: int) -> None:
+        """Move the cursor over a stretch the filter leaves empty, and clear the boundary."""
+        ...
+
+    async def failed(self, uplink: str, message: str) -> None:
+        """Keep why nothing goes up at the moment: ``code: sentence``, the codes of ``verdict.Trouble``."""
+        ...

@@ -1,0 +1,190 @@
+"""What a reply means for the records that were sent. Pure: no socket, no clock, no cursor.
+
+Data is let go in two cases only: a receipt that names this very batch, and a refusal in the district's own words that
+condemns a single record. Everything else, from a captive portal's page to a wrong digest, keeps it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+from pydantic import ValidationError
+
+from district.contract import Fault, Problem, Receipt
+from gateway.uplinks.encode import EncodedBatch
+
+RETRY_AFTER_S_MAX = 3600.0
+
+
+class Trouble(StrEnum):
+    """Why nothing goes up; pages translate the code, logs carry the sentence."""
+
+    NO_ANSWER = "no_answer"
+    TOKEN = "token"  # noqa: S105 - a code, no secret
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    BUSY = "busy"
+    SERVER_ERROR = "server_error"
+    NOT_A_RECEIPT = "not_a_receipt"
+    DAMAGED = "damaged"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back over HTTP. ``retry_after`` is the header as sent, empty when there is none."""
+
+    status: int
+    content_type: str
+    retry_after: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The district has it; ``refused`` are the records it will never take, each with its reason."""
+
+    refused: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Nothing is lost and nothing has moved: try the same bytes later. ``cure`` says what a person can do."""
+
+    trouble: Trouble
+    message: str
+    cure: str
+    retry_after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """Send fewer at a time from now on."""
+
+    reason: str
+    is_final: bool
+    """The district itself says so, hence a single record that is too large can never go up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poisoned:
+    """At least one record of the batch is unacceptable: halve until it stands alone."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CutAt:
+    """A part of the range was received before: the batch must end at ``to_seq`` to lie wholly inside or outside."""
+
+    to_seq: int
+
+
+Verdict = Delivered | Keep | TooLarge | Poisoned | CutAt
+
+
+def judge(reply: Reply, batch: EncodedBatch, now_ms: int) -> Verdict:
+    """``now_ms`` is only for a Retry-After that names a date."""
+    if 200 <= reply.status < 300:
+        return _of_receipt(reply, batch)
+    problem = _problem(reply)
+    fault = problem.error if problem else None
+    detail = problem.detail if problem else f"HTTP {reply.status} without the district's answer shape"
+    if reply.status == 413:
+        return TooLarge(detail, is_final=fault is Fault.TOO_LARGE)
+    if reply.status in {400, 422} and fault is Fault.INVALID:
+        return Poisoned(detail)
+    if reply.status == 409 and problem and fault is Fault.COVERED:
+        return _cut(problem, batch)
+    return _keep(reply, fault, detail, now_ms)
+
+
+def _of_receipt(reply: Reply, batch: EncodedBatch) -> Verdict:
+    if not _is_json(reply):
+        return _no_receipt(f"HTTP {reply.status} with {reply.content_type or 'no content type'}")
+    try:
+        receipt = Receipt.model_validate_json(reply.body)
+    except ValidationError:
+        return _no_receipt(f"HTTP {reply.status} with JSON that is no receipt")
+    sent = (
+        batch.identity.site, batch.identity.gateway, batch.identity.epoch, batch.from_seq, batch.to_seq,
+        len(batch.seqs), batch.sha256,
+    )  # fmt: skip
+    echoed = (
+        receipt.site, receipt.gateway, receipt.epoch, receipt.from_seq, receipt.to_seq, receipt.count, receipt.sha256,
+    )  # fmt: skip
+    if echoed != sent:
+        return _no_receipt("a receipt of another batch")
+    if not {record.seq for record in receipt.rejected} <= set(batch.seqs):
+        return _no_receipt("a receipt that refuses records which were not sent")
+    return Delivered(tuple((record.seq, record.reason) for record in receipt.rejected))
+
+
+def _no_receipt(what: str) -> Keep:
+    return Keep(
+        Trouble.NOT_A_RECEIPT,
+        f"the answer is {what}, not the district's receipt",
+        "check the url of the uplink, and that no login page of the network stands in between",
+    )
+
+
+def _is_json(reply: Reply) -> bool:
+    return reply.content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+def _problem(reply: Reply) -> Problem | None:
+    if not _is_json(reply):
+        return None
+    try:
+        return Problem.model_validate_json(reply.body)
+    except ValidationError:
+        return None
+
+
+def _cut(problem: Problem, batch: EncodedBatch) -> Verdict:
+    for low, high in sorted(problem.covered):
+        cut = high if low <= batch.from_seq else low
+        if batch.from_seq < cut < batch.to_seq:
+            return CutAt(cut)
+    return Keep(
+        Trouble.REFUSED, problem.detail, "the ranges it names do not divide the batch; ask the district"
+    )
+
+
+_CAUSES: dict[int, tuple[Trouble, str]] = {
+    401: (Trouble.UNAUTHORIZED, "enrol the gateway at the district and put its key into the token file"),
+    403: (Trouble.FORBIDDEN, "the key is of another site or gateway; enrol this one and use its own key"),
+    404: (Trouble.NOT_FOUND, "check the url of the uplink; it ends in /v1"),
+    408: (Trouble.BUSY, "the line is slow; it goes on by itself"),
+    429: (Trouble.BUSY, "the district asks to wait; it goes on by itself"),
+}
+
+
+def _keep(reply: Reply, fault: Fault | None, detail: str, now_ms: int) -> Keep:
+    wait = _retry_after_s(reply.retry_after, now_ms)
+    if fault is Fault.DAMAGED:
+        return Keep(
+            Trouble.DAMAGED, detail, "something on the way changes what is sent; look for a proxy", wait
+        )
+    if reply.status >= 500:
+        return Keep(Trouble.SERVER_ERROR, detail, "the district has a problem; it goes on by itself", wait)
+    trouble, cure = _CAUSES.get(
+        reply.status,
+        (Trouble.REFUSED, "check the url of the uplink, and what stands between here and the district"),
+    )
+    return Keep(trouble, detail, cure, wait)
+
+
+def _retry_after_s(text: str, now_ms: int) -> float:
+    """Seconds to wait by the Retry-After header, at most an hour; 0 when it is absent, past or nonsense."""
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), RETRY_AFTER_S_MAX)
+    try:
+        wait = parsedate_to_datetime(text).timestamp() - now_ms / 1000
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    return min(max(wait, 0.0), RETRY_AFTER_S_MAX)

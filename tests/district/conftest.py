@@ -1,0 +1,82 @@
+"""A real district on a database of its own, spoken to through its real web application."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from district.app import create_app
+from district.service import Service, enrol
+from tests.district.campus import NOW
+
+
+@dataclass
+class StillClock:
+    """Time that moves when a test says so."""
+
+    now: int = NOW
+
+    def now_ms(self) -> int:
+        return self.now
+
+    def monotonic_s(self) -> float:
+        return self.now / 1000
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += int(seconds * 1000)
+
+
+@dataclass
+class District:
+    path: Path
+    service: Service
+    clock: StillClock
+    key: str
+    client: httpx2.AsyncClient
+
+    async def post(self, raw: bytes, key: str | None = None, **headers: str) -> httpx2.Response:
+        return await self.client.post(
+            "/v1/batches",
+            content=raw,
+            headers={"authorization": f"Bearer {key or self.key}", "content-encoding": "gzip", **headers},
+        )
+
+    def rows(self, sql: str, *values: object) -> list[Any]:
+        with closing(sqlite3.connect(self.path)) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def count(self, table: str) -> int:
+        return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "district.db"
+
+
+@pytest.fixture
+def key(database: Path) -> str:
+    made = enrol(database, "demo", "gw-1", "示例中学", NOW, replace=False)
+    assert made is not None
+    return made
+
+
+@pytest.fixture
+def service(database: Path, key: str) -> Iterator[Service]:
+    with closing(Service(database, StillClock())) as running:
+        yield running
+
+
+@pytest.fixture
+async def district(database: Path, key: str, service: Service) -> AsyncIterator[District]:
+    transport = httpx2.ASGITransport(app=create_app(service), raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://district") as client:
+        assert isinstance(service.clock, StillClock)
+        yield District(database, service, service.clock, key, client)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from district.body import parse
+from district.contract import Rejected
+from district.judge import sort_out
+from tests.district import campus
+
+POINT = "m.energy"
+
+
+def judged(*bodies: dict[str, Any], owners: dict[str, str] | None = None) -> list[Rejected]:
+    changes = [campus.change(seq, body) for seq, body in enumerate(bodies, 1)]
+    return sort_out(
+        parse(campus.envelope(changes, 0, len(changes))), owners if owners is not None else {}
+    ).rejected
+
+
+def reason(body: dict[str, Any]) -> str:
+    (rejected,) = judged(campus.point(POINT), body)
+    assert rejected.seq == 2
+    return rejected.reason
+
+
+def test_a_point_is_known_from_its_description_on() -> None:
+    assert judged(campus.point(POINT), campus.slot(POINT, 0)) == []
+    assert [r.seq for r in judged(campus.slot(POINT, 0), campus.point(POINT))] == [1]
+
+
+def test_a_point_belongs_to_the_gateway_that_described_it_first() -> None:
+    first, second = judged(campus.point(POINT), campus.slot(POINT, 0), owners={POINT: "gw-2"})
+    assert "belongs to gateway gw-2" in first.reason
+    assert "belongs to gateway gw-2" in second.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"end": campus.MIDNIGHT}, "does not end after"),
+        (
+            {"start": campus.MIDNIGHT + 1, "end": campus.MIDNIGHT + 1 + campus.QUARTER},
+            "one quarter-hour of UTC",
+        ),
+        ({"end": campus.MIDNIGHT + 2 * campus.QUARTER}, "one quarter-hour of UTC"),
+        ({"content": "missing"}, "missing interval has a value"),
+        ({"value": None}, "has no value"),
+    ],
+)
+def test_an_interval_that_cannot_be_true_is_refused(change: dict[str, Any], expected: str) -> None:
+    assert expected in reason(campus.slot(POINT, 0) | change)
+
+
+@pytest.mark.parametrize("step", ["x", "0", "-1", "NaN", "Infinity"])
+def test_a_step_must_be_a_number_above_zero(step: str) -> None:
+    (rejected,) = judged(campus.point(POINT, step=step))
+    assert "step" in rejected.reason
+
+
+@pytest.mark.parametrize("timezone", ["Mars/Olympus", "../../etc/passwd", "Asia", "x" * 100])
+def test_a_time_zone_must_be_known(timezone: str) -> None:
+    (rejected,) = judged(campus.site(timezone=timezone))
+    assert "time zone" in rejected.reason
+
+
+def test_an_episode_cannot_end_before_it_starts() -> None:
+    assert "ends before" in reason(campus.event(end=1))
+    gap = {"kind": "gap", "point": POINT, "start": 9, "end": 8, "count": 1, "reason": "shed"}
+    assert "ends before" in reason(gap)
+
+
+def test_the_rest_of_a_batch_is_placed_by_kind() -> None:
+    changes = [
+        campus.change(seq, body)
+        for seq, body in enumerate([campus.site(), campus.point(POINT), campus.event()], 1)
+    ]
+    effects = sort_out(parse(campus.envelope(changes, 0, 3)), {})
+    assert (len(effects.sites), len(effects.points), len(effects.events), effects.rejected) == (1, 1, 1, [])
