@@ -21,7 +21,7 @@ from gateway.errors import GatewayError
 from runtime import logs
 
 STOP_S = 3.5
-SETTLED_S = 3.0
+SETTLED_S = 20.0
 RESTART_S = 1.0
 PR_SET_PDEATHSIG = 1
 SPEAKS = "campus-gateway: "
