@@ -63,9 +63,17 @@ class RunningDemo:
         ]
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
-        connection = sqlite3.connect(f"file:{self.folder / 'var' / 'buffer.db'}?mode=ro", uri=True)
+        """Of the buffer; nothing while it is not there yet."""
+        path = self.folder / "var" / "buffer.db"
+        if not path.exists():
+            return []
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
             return connection.execute(sql).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return []
+            raise
         finally:
             connection.close()
 
