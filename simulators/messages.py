@@ -1,0 +1,104 @@
+"""The messages a sensor publishes, in its family's own form.
+
+The form is an example of the profile: fields that no point reads stay as the example has them, and each point's value
+goes where the family puts it. Written by this room's own few lines, apart from the gateway's decoder.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from devices.profile import FieldPoint, MqttProfile
+from simulators.campus import SimPoint
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    topic: str
+    payload: str
+    retain: bool = False
+
+
+def messages(profile: MqttProfile, topic: str, points: list[SimPoint], ms: int) -> list[Message]:
+    """Everything a device says at ``ms``: one message per topic suffix."""
+    suffixes: dict[str, list[tuple[FieldPoint, float]]] = {}
+    for point in points:
+        if isinstance(point.spec, FieldPoint):
+            suffixes.setdefault(point.spec.topic, []).append((point.spec, point.raw(ms)))
+    return [Message(topic + suffix, _payload(profile, suffix, some, ms)) for suffix, some in suffixes.items()]
+
+
+def availability(profile: MqttProfile, topic: str, *, is_online: bool) -> Message | None:
+    """What the device's bridge says of it, retained; None where the family says nothing."""
+    told = profile.availability
+    if told is None:
+        return None
+    word = told.online if is_online else told.offline
+    return Message(topic + told.topic, json.dumps({told.path: word}) if told.path else word, retain=True)
+
+
+def _payload(profile: MqttProfile, suffix: str, fields: list[tuple[FieldPoint, float]], ms: int) -> str:
+    if profile.format == "plain":
+        return _plain(*fields[0])
+    form = _form(profile, suffix)
+    for spec, raw in fields:
+        _place(form, spec.path, _json_value(spec, raw, _at(form, spec.path)))
+        if spec.unit_path:
+            _place(form, spec.unit_path, "C")
+    if profile.time_path:
+        _place(form, profile.time_path, _device_time(profile, ms))
+    return json.dumps(form, separators=(",", ":"), ensure_ascii=False)
+
+
+def _form(profile: MqttProfile, suffix: str) -> dict[str, Any]:
+    """The first example under this suffix that is a whole and right object."""
+    for example in profile.examples:
+        if example.topic == suffix and example.readings and not example.errors:
+            form = json.loads(example.payload)
+            if isinstance(form, dict):
+                return copy.deepcopy(form)
+    return {}
+
+
+def _at(form: dict[str, Any], path: str) -> object:
+    here: Any = form
+    for key in path.split("."):
+        if not isinstance(here, dict) or key not in here:
+            return None
+        here = here[key]
+    return here
+
+
+def _place(form: dict[str, Any], path: str, value: object) -> None:
+    *above, last = path.split(".")
+    here = form
+    for key in above:
+        here = here.setdefault(key, {})
+    here[last] = value
+
+
+def _json_value(spec: FieldPoint, raw: float, example: object) -> object:
+    """The raw number as the family writes it: a word, true or false, or a number without needless digits."""
+    if spec.values:
+        word = min(spec.values, key=lambda one: abs(spec.values[one] - raw))
+        return word == "true" if word in {"true", "false"} else word
+    if isinstance(example, bool):
+        return raw >= 0.5
+    return int(raw) if raw == int(raw) else round(raw, 6)
+
+
+def _plain(spec: FieldPoint, raw: float) -> str:
+    value = _json_value(spec, raw, None)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _device_time(profile: MqttProfile, ms: int) -> object:
+    if profile.time_format == "epoch_ms":
+        return ms
+    if profile.time_format == "epoch_s":
+        return round(ms / 1000, 2)
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
