@@ -46,3 +46,7 @@ class Sink(Protocol):
     def device_state(self, device: str, state: str, detail: str) -> None:
         """online, suspect or offline, and why in words an installer can act on. Repeats are cheap."""
         ...
+
+    def hurry(self) -> None:
+        """A source can send no more until what it offered is accepted: commit now, not at the interval's end."""
+        ...
