@@ -40,7 +40,9 @@ class Space(Section):
 
     id: Id
     name: str = Field(min_length=1)
-    kind: Literal["site", "building", "floor", "classroom", "kitchen", "dormitory", "room", "outdoor"] = "room"
+    kind: Literal["site", "building", "floor", "classroom", "kitchen", "dormitory", "room", "outdoor"] = (
+        "room"
+    )
     within: Id | None = Field(default=None, alias="in")
 
 
@@ -178,7 +180,8 @@ class SiteFile(Section):
 class Limit(Section):
     """One rule of the limits file: when ``quantity`` (or ``points``) is above or below for ``for_minutes``, an Event.
 
-    ``clear`` is the value it must come back to (dead-band); ``during`` lesson restricts to lesson hours of school days.
+    ``clear`` is the value it must come back to (dead-band); ``during`` lesson restricts to lesson hours of school
+    days, meal to the hours in which the canteen serves.
     ``mean_minutes`` is the averaging window the limit's source gives; 0 judges each reading."""
 
     id: Id
@@ -189,7 +192,7 @@ class Limit(Section):
     clear: float | None = None
     for_minutes: float = Field(default=0, ge=0)
     mean_minutes: float = Field(default=0, ge=0)
-    during: Literal["always", "lesson", "school_day", "night"] = "always"
+    during: Literal["always", "lesson", "meal", "school_day", "night"] = "always"
     level: Literal["critical", "major", "minor", "notice"] = "minor"
     text: str
     """What the page says, in Chinese; {value}, {unit} and {limit} are filled in."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from devices.profile import ModbusProfile, MqttProfile
+from edge_config.problems import Problem
 from edge_config.schema import CalendarDay, Device, LimitsFile, SiteFile, Space
 
 
@@ -22,6 +23,12 @@ class SchoolCalendar:
     days: dict[date, CalendarDay] = field(default_factory=dict)
     lessons: tuple[tuple[time, time], ...] = ((time(8, 0), time(11, 45)), (time(13, 0), time(16, 30)))
 
+    meals: tuple[tuple[time, time], ...] = (
+        (time(6, 30), time(7, 50)),
+        (time(11, 0), time(12, 50)),
+        (time(17, 0), time(18, 20)),
+    )
+
     def is_school_day(self, day: date) -> bool:
         listed = self.days.get(day)
         if listed is not None:
@@ -31,6 +38,10 @@ class SchoolCalendar:
     def is_lesson(self, moment: datetime) -> bool:
         """``moment`` is local site time."""
         return self.is_school_day(moment.date()) and any(a <= moment.time() < b for a, b in self.lessons)
+
+    def is_meal(self, moment: datetime) -> bool:
+        """Whether the canteen serves, at ``moment`` in local site time."""
+        return self.is_school_day(moment.date()) and any(a <= moment.time() < b for a, b in self.meals)
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class LoadedSite:
     profiles: dict[str, ModbusProfile | MqttProfile]
     limits: LimitsFile | None = None
     calendar: SchoolCalendar = SchoolCalendar()
+    warnings: tuple[Problem, ...] = ()
+    """What works and is still worth a look; ``check`` prints it."""
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -18,6 +18,7 @@ from gateway.errors import ConfigError
 from gateway.intervals import CounterSpec, GaugeSpec, Sample, roll_up
 from gateway.model import QUARTER_MS, Event, Interval, Level, Period, Point, Quality, Reading
 from gateway.open_slots import Mark, OpenSlots
+from gateway.points import parts
 from gateway.rules import devices as device_rules
 from gateway.rules.watches import Watch, watches
 from gateway.slots import day_slot, hour_slot, quarter_start
@@ -83,8 +84,7 @@ class Accounts:
         points.register_site(connection, self._log, site.site, site.gateway.id, now)
         for point in self._points.values():
             _refuse_other_step(connection, point)
-        parts = {device.id for device in site.devices if device.parent}
-        ids = points.register(connection, self._log, self._points.values(), parts, now)
+        ids = points.register(connection, self._log, self._points.values(), parts(self._site), now)
         for uplink in site.uplinks:
             connection.execute("INSERT OR IGNORE INTO uplink (uplink, cursor) VALUES (?, 0)", (uplink.id,))
         open_events = events.open_events(connection)

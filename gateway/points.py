@@ -14,6 +14,8 @@ from gateway.model import Point
 POLL_INTERVAL_S = 10.0
 """Where the site file gives none."""
 
+APPLIANCE_GROUPS = frozenset({"air", "canteen", "disinfection"})
+
 
 def expected_interval_s(device: Device, profile: ModbusProfile | MqttProfile) -> float:
     """How often the device's readings should come, in seconds."""
@@ -29,6 +31,17 @@ def build_points(site: LoadedSite) -> list[Point]:
         for device in site.file.devices
         for name, point in site.profiles[device.profile].points.items()
     ]
+
+
+def parts(site: LoadedSite) -> set[str]:
+    """Devices whose counters must not be added to a school's total: what has a parent is in it already, and the energy
+    counter of a lamp or a sensor is no meter unless the site file gives it an energy code."""
+    return {device.id for device in site.file.devices if device.parent or _is_appliance(site, device)}
+
+
+def _is_appliance(site: LoadedSite, device: Device) -> bool:
+    groups = {point.info.group for point in site.profiles[device.profile].points.values()}
+    return device.energy_code is None and bool(groups & APPLIANCE_GROUPS)
 
 
 def _point(site: LoadedSite, device: Device, name: str, point: RegisterPoint | FieldPoint) -> Point:

@@ -29,7 +29,8 @@ from runtime.clock import Clock
 from runtime.health import Health, HealthServer
 
 USER = "worker"
-RETRY_S = 60.0
+LOOK_S = 60.0
+RETRY_S = 10.0
 REPLAY_SILENT_MAX_MS = 10 * 60_000
 """A replay that has not said anything for this long is dead and no reason to wait."""
 
@@ -63,7 +64,7 @@ class Worker:
 
     def __init__(self, site: LoadedSite, clock: Clock) -> None:
         self._site, self._clock = site, clock
-        self._reader = Reader(site, clock, deadline_s=60.0)
+        self._reader = Reader(site, clock)
         self.figures = Figures()
 
     def due(self) -> list[date]:
@@ -87,7 +88,11 @@ class Worker:
     async def hand_over(self, day: date, *, again: bool = False) -> Statement:
         """Make and hand over one day's statement. ``again`` replaces one whose figures have changed since.
 
-        Raises CollectorAwayError when the collector is away and ControlError when it refuses."""
+        Raises CollectorAwayError when the collector is away and ControlError when it refuses or the day is not over."""
+        if day not in statement.due_days(self._now(), day, ()):
+            raise ControlError(
+                f"{day} cannot have a statement now: that is from 00:10 of the next day on, for {statement.DAYS_BACK_MAX} days"
+            )
         made = await asyncio.to_thread(self.make, day)
         body = asdict(made)
         key = f"statement-{self._site.file.site.id}-{day}"
@@ -114,7 +119,8 @@ class Worker:
         while True:
             await self._try()
             until_due = statement.next_due(self._now(), self._site.zone) - self._now()
-            await self._clock.sleep(min(RETRY_S, max(1.0, until_due / timedelta(seconds=1))))
+            pause_s = RETRY_S if self.figures.problem else LOOK_S
+            await self._clock.sleep(min(pause_s, max(1.0, until_due / timedelta(seconds=1))))
 
     async def _try(self) -> None:
         """The first failure is a warning, repeats are details, recovery is news."""

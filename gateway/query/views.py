@@ -9,8 +9,9 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """A total beside the same clock span of a base day. ``change_pct`` is None with a ``reason`` when the base has less
-    than 90 % of its data (incomplete), lies before the data began (none), or exactly one of the two days is a school
-    day (calendar)."""
+    than 90 % of its data (incomplete; so has the total itself then), lies before the data began (none), is zero (zero),
+    or exactly one of the two days is a school day (calendar). The base is the same span of local clock time, 7 days or
+    1 day earlier; a quarter-hour that its end cuts counts by its share of time."""
 
     base_day: str
     base_value: float | None
@@ -76,6 +77,7 @@ class Series:
     label_zh: str
     label_en: str
     slots: list[Slot]
+    space: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,8 @@ class DeviceRow:
 
 @dataclass(frozen=True, slots=True)
 class UplinkRow:
-    """Where an uplink stands. ``waiting`` counts changes behind the head; ``waiting_since`` is the age of the oldest."""
+    """Where an uplink stands. ``waiting`` counts changes behind the head; ``waiting_since`` is when the oldest of
+    them was made (UTC ms)."""
 
     uplink: str
     kind: str
@@ -209,6 +212,27 @@ class Completeness:
     estimated: int
     missing: int
     delivered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """零报告 as it was handed over: the fields of ``district.contract.StatementBody``."""
+
+    day: str
+    made_at: int
+    revision: int
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What was refused ``count`` times of one point, device or broker; ``example`` is the newest, cut short."""
+
+    subject: str
+    reason: str
+    count: int
+    last_at: int
+    example: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from edge_config.schema import Bus
+from edge_config.schema import Bus, SerialBus
 from edge_config.site import LoadedSite
 from gateway.errors import ConfigError, NoAnswerError, NonsenseError, RefusedError, WireError
 from gateway.model import Reading
@@ -36,6 +36,8 @@ def build_bus(site: LoadedSite, bus: Bus) -> tuple[tuple[PolledDevice, ...], Exc
             "write modbus-rtu, modbus-tcp or modbus-rtu-over-tcp"
         )
     devices = tuple(polled_device(site, device) for device in site.file.devices if device.bus == bus.id)
+    if isinstance(bus, SerialBus):  # a relative path starts at the site file's folder, as all of them do
+        bus = bus.model_copy(update={"port": str(site.folder / bus.port)})
     return devices, PymodbusWire(bus)
 
 

@@ -74,7 +74,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """A read-only connection; it works while the collector writes or is down. Raises StoreError naming the file."""
     try:
         connection = sqlite3.connect(
-            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+            f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA busy_timeout=5000")
     except sqlite3.Error as error:

@@ -12,7 +12,7 @@ from edge_config.site import LoadedSite
 from gateway.accounts import Accounts
 from gateway.errors import ConfigError
 from gateway.model import Quality, Reading
-from gateway.points import build_points
+from gateway.points import build_points, parts
 from gateway.store import readings
 from tests.gateway.conftest import QUARTER_MS, T0, small_site
 
@@ -45,6 +45,17 @@ def test_site_and_points_are_told_before_any_figure(
     kinds = [row[0] for row in connection.execute("SELECT kind FROM change ORDER BY seq")]
     assert kinds == ["site"] + ["point"] * 7
     assert {c["point"]: c["step"] for c in changes(connection, "point")}[ENERGY] == "0.1"
+
+
+def test_a_lamps_own_energy_counter_is_no_part_of_a_schools_total(tmp_path: Any) -> None:
+    lamp = {"id": "uv", "profile": "tasmota-uv-lamp", "broker": "local", "topic": "tele/uv"}
+    meters = [
+        {"id": "main-e", "profile": "acrel-adl400", "bus": "east", "unit_id": 1},
+        {"id": "sub-e", "profile": "acrel-adl400", "bus": "east", "unit_id": 2, "parent": "main-e"},
+    ]
+    assert parts(small_site(tmp_path, devices=[*meters, lamp])) == {"uv", "sub-e"}
+    declared = {**lamp, "energy_code": "01D00"}
+    assert parts(small_site(tmp_path, devices=[*meters, declared])) == {"sub-e"}
 
 
 def test_a_restart_tells_nothing_twice(

@@ -1,0 +1,90 @@
+# Campus Gateway. `make demo` and `make test` do all the set-up on a bare Debian 12 with python3-venv, make, node and npm.
+# Stamps under .venv and build/ make a second run instant; `make clean` forgets them.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+ROOMS := runtime devices edge_config gateway district dashboard simulators
+BUNDLE_SOURCES := $(shell find frontend -path frontend/node_modules -prune -o -type f -print 2>/dev/null)
+# Lock files carry hashes and no host names: where packages come from is each machine's own affair.
+LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-annotate --quiet $(LOCK_ARGS)
+
+.PHONY: help demo test check bundle lock screenshots bench clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo         a simulated campus, end to end (ARGS=\"--history 3 --port-base 9000\")"
+	@echo "make test         everything: check, then real broker, real browser, a simulated day"
+	@echo "make check        format, lint, types, unit and property tests with branch coverage"
+	@echo "make bundle       the front-end bundle (node and npm)"
+	@echo "make lock         requirements/*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade for newer releases)"
+	@echo "make screenshots  the pictures of README.md, from the running demo"
+	@echo "make bench        our figures beside the bare libraries'"
+	@echo "make clean        remove environment, bundle and caches"
+
+demo: $(VENV)/demo.stamp bundle
+	@$(VENV)/bin/campus-gateway demo $(ARGS)
+
+check: $(VENV)/dev.stamp
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m pytest -q -m "not real and not campus" --cov --cov-branch --cov-report=term $(PYTEST_ARGS)
+
+# What a real peer is missing for is said in one line, and deselected; .ci/run makes that a failure.
+test: check bundle
+	@missing="$$(.ci/real-peers)" || exit 1; \
+	CAMPUS_MISSING_PEERS="$$missing" $(PY) -m pytest -q -m "real or campus" $(PYTEST_ARGS)
+
+bundle: build/bundle.stamp
+
+ifeq ($(wildcard dashboard/static/dist/*),)
+.PHONY: build/bundle.stamp
+endif
+build/bundle.stamp: $(BUNDLE_SOURCES)
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+		(cd frontend && npm ci --no-fund --no-audit --loglevel=error && npm run --silent build) && \
+		mkdir -p build && touch $@; \
+	else \
+		echo "node or npm is missing: the pages show tables instead of charts (Debian: apt install nodejs npm)"; \
+	fi
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.11 …"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "$(PYTHON) has no venv (Debian: apt install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Bytecode is compiled on all cores at once; without it start-up is 2-5 times slower. A package may ship templates that
+# are no Python: compileall skips them and says so by its exit code, which is why that is not looked at.
+define install
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r $(1)
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-compile --editable .
+	@$(PY) -m compileall -qq -j 0 $(VENV)/lib $(ROOMS) || true
+endef
+
+$(VENV)/demo.stamp: requirements/demo.txt pyproject.toml | $(PY)
+	$(call install,requirements/demo.txt)
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(PY)
+	$(call install,requirements/dev.txt)
+	@touch $@ $(VENV)/demo.stamp
+
+lock: $(VENV)/dev.stamp
+	$(PY) -m pip install --quiet uv
+	$(LOCK) --extra dev -o requirements/dev.txt
+	$(LOCK) --extra build --extra dashboard --extra district --extra sim -o requirements/demo.txt
+	$(LOCK) --extra dashboard -o requirements/gateway.txt
+
+screenshots: $(VENV)/dev.stamp bundle
+	tools/take-screenshots $(ARGS)
+
+bench: $(VENV)/dev.stamp
+	$(PY) -m bench
+
+clean:
+	rm -rf $(VENV) build dist dashboard/static/dist frontend/node_modules .mypy_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,118 @@
+"""``campus-gateway check``: everything that is wrong with a site file, or the plan it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.options import site_argument
+
+if TYPE_CHECKING:
+    from devices.profile import ModbusProfile
+    from edge_config.plan import BusPlan, Plan, Request
+
+TOPICS_SHOWN = 50
+
+
+@click.command()
+@site_argument
+def check(site: Path) -> None:
+    """Check a site file (检查配置) and print the plan it makes.
+
+    Lists every error and warning as file:line:column: key: what is wrong, what would be right. Exit code 1 when
+    there is an error; nothing is started and nothing is written.
+    """
+    from edge_config.loader import load_site
+    from edge_config.plan import plan
+    from edge_config.problems import SiteProblems
+    from gateway.errors import ConfigError
+
+    try:
+        loaded = load_site(site)
+    except SiteProblems as found:
+        for warning in found.warnings:
+            click.echo(f"警告 warning  {warning}")
+        for problem in found.problems:
+            click.echo(f"错误 error    {problem}")
+        counts = f"{_count(len(found.problems), 'error')}, {_count(len(found.warnings), 'warning')}"
+        raise ConfigError(f"{site} cannot be used: {counts}") from None
+    for warning in loaded.warnings:
+        click.echo(f"警告 warning  {warning}")
+    for line in lines(plan(loaded, requests_of)):
+        click.echo(line)
+
+
+def requests_of(profile: ModbusProfile) -> Sequence[Request]:
+    """The reads of one poll, as the poller groups them."""
+    from edge_config.plan import Request
+    from gateway.sources import request_plan
+
+    return [Request(block.count) for block in request_plan.plan(profile.points, profile.limits)]
+
+
+def lines(plan: Plan) -> Iterator[str]:
+    """The plan as text."""
+    virtual = f" + {plan.virtual_points} virtual" if plan.virtual_points else ""
+    yield f"配置正确 OK: {plan.site}, {_count(plan.devices, 'device')}, {plan.points}{virtual} points"
+    yield ""
+    yield "总线 Buses"
+    yield from _table([_bus(bus) for bus in plan.buses]) if plan.buses else ["  none"]
+    for broker, topics in plan.topics:
+        yield ""
+        yield f"MQTT 主题 Topics of {broker}: {len(topics)}"
+        yield from (f"  {topic}" for topic in topics[:TOPICS_SHOWN])
+        if len(topics) > TOPICS_SHOWN:
+            yield f"  … and {len(topics) - TOPICS_SHOWN} more"
+    yield ""
+    yield "上传 Uplinks"
+    rows = [
+        (
+            one.uplink,
+            one.kind,
+            one.url,
+            ", ".join(one.groups or ("everything",)),
+            "" if one.is_enabled else "paused",
+        )
+        for one in plan.uplinks
+    ]
+    yield from _table(rows) if rows else ["  none: the data stay on this gateway"]
+    yield ""
+    yield from _storage(plan)
+
+
+def _bus(bus: BusPlan) -> tuple[str, ...]:
+    load = f"{bus.load_pct:.1f} % busy" + (
+        " - TOO MUCH: poll less often or part the line" if bus.is_busy else ""
+    )
+    return (
+        bus.bus, bus.kind, bus.line, _count(bus.devices, "device"), _count(bus.requests, "request") + " a poll",
+        f"{bus.requests_per_min:.0f}/min", load, f"({bus.assumption})",
+    )  # fmt: skip
+
+
+def _storage(plan: Plan) -> Iterator[str]:
+    yield "缓存 Buffer"
+    yield f"  {plan.readings_per_day:,} readings a day"
+    yield f"  raw, 14 days: {_size(plan.raw_bytes)}"
+    yield f"  quarter-hours 400 days, hours 3 years, days 10 years: {_size(plan.interval_bytes)}"
+    total = f"{_size(plan.buffer_bytes)} of {_size(plan.budget_bytes)} ({plan.budget_pct:.0f} %)"
+    excess = " - OVER BUDGET: old raw readings are dropped sooner" if plan.budget_pct > 80 else ""
+    yield f"  in all: {total}{excess}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024**3:.2f} GiB" if count >= 1024**3 / 10 else f"{count / 1024**2:.1f} MiB"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Rows in columns as wide as their widest cell."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,0 +1,107 @@
+"""完整率 and 上传率: quarter-hours due, measured, estimated, missing and delivered, per local day.
+
+A point's slots are due from the one its first good reading lies in. Of today, a slot is due once its grace is over
+(ARCHITECTURE 4: at most 5 minutes after its end). Delivered means that every enabled uplink has a receipt for the
+slot's newest revision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from gateway.errors import QueryError
+from gateway.model import QUARTER_MS
+from gateway.query.known_points import KnownPoint
+from gateway.query.snapshot import Snapshot
+from gateway.query.uplinks import delivered_to
+from gateway.query.views import Completeness
+from gateway.slots import day_bounds, quarter_start
+
+GRACE_MAX_MS = 5 * 60_000
+DAYS_MAX = 400
+LEVELS = ("site", "device", "point")
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Slots of one point on one day."""
+
+    due: int
+    measured: int
+    estimated: int
+    delivered: int
+
+
+def completeness(snapshot: Snapshot, first_day: date, last_day: date, level: str) -> list[Completeness]:
+    """One row per subject and day, days ascending; days on which nothing was due are left out.
+
+    Raises QueryError for an unknown level or more than 400 days."""
+    if level not in LEVELS:
+        raise QueryError(f"completeness has no level {level!r}; write one of {', '.join(LEVELS)}")
+    if (last_day - first_day).days >= DAYS_MAX:
+        raise QueryError(f"{first_day} to {last_day} is more than {DAYS_MAX} days; ask for fewer")
+    sums: dict[tuple[str, str], Tally] = {}
+    for day in _days(first_day, last_day):
+        for point, tally in tallies(snapshot, day):
+            key = (day.isoformat(), _subject(snapshot, point, level))
+            sums[key] = _plus(sums[key], tally) if key in sums else tally
+    return [_view(subject, day, tally) for (day, subject), tally in sums.items()]
+
+
+def measured_share_today(snapshot: Snapshot) -> dict[str, float]:
+    """By device, the measured part of today's due slots; devices with none due are absent."""
+    day = snapshot.today.isoformat()
+    rows = completeness(snapshot, snapshot.today, snapshot.today, "device")
+    return {row.subject: row.measured / row.due for row in rows if row.day == day}
+
+
+def tallies(snapshot: Snapshot, day: date) -> Iterator[tuple[KnownPoint, Tally]]:
+    """Every point with slots due on a day."""
+    start, end = day_bounds(day, snapshot.site.zone)
+    until = min(end, quarter_start(snapshot.now - GRACE_MAX_MS))
+    due = {point: slots for point in snapshot.points if (slots := _due(point, start, until))}
+    found = _counts(snapshot, start, until) if due else {}
+    for point, slots in due.items():
+        measured, estimated, delivered = found.get(point.point_id or 0, (0, 0, 0))
+        yield point, Tally(slots, measured, estimated, delivered)
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    while first <= last:
+        yield first
+        first += timedelta(days=1)
+
+
+def _due(point: KnownPoint, start: int, until: int) -> int:
+    """Slots due in [start, until). A point that left the site file is due up to its last closed slot."""
+    if point.first_at is None or point.parts:
+        return 0
+    if not point.in_service:
+        until = min(until, quarter_start(point.closed_to or 0))
+    return max(0, (until - max(start, quarter_start(point.first_at))) // QUARTER_MS)
+
+
+def _counts(snapshot: Snapshot, start: int, until: int) -> dict[int, tuple[int, int, int]]:
+    """point_id → measured, estimated and delivered slots in [start, until)."""
+    rows = snapshot.db.execute(
+        "SELECT p.point_id, sum(i.content = 'measured'), sum(i.content = 'estimated'), sum(i.seq <= ?)"
+        " FROM point p CROSS JOIN interval i ON i.point_id = p.point_id AND i.period = '15min'"
+        " WHERE i.start >= ? AND i.start < ? AND i.content <> 'missing' GROUP BY p.point_id",
+        (delivered_to(snapshot), start, until),
+    )
+    return {point_id: (measured, estimated, delivered) for point_id, measured, estimated, delivered in rows}
+
+
+def _subject(snapshot: Snapshot, point: KnownPoint, level: str) -> str:
+    return {"site": snapshot.site.file.site.id, "device": point.device, "point": point.name}[level]
+
+
+def _plus(a: Tally, b: Tally) -> Tally:
+    return Tally(a.due + b.due, a.measured + b.measured, a.estimated + b.estimated, a.delivered + b.delivered)
+
+
+def _view(subject: str, day: str, tally: Tally) -> Completeness:
+    missing = tally.due - tally.measured - tally.estimated
+    return Completeness(subject, day, tally.due, tally.measured, tally.estimated, missing, tally.delivered)

@@ -1,0 +1,95 @@
+"""The plan's arithmetic: bytes on a line, load of a bus, readings a day, size of the buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from devices.profile import ModbusProfile
+from edge_config.loader import load_site
+from edge_config.plan import GIB, Request, plan, request_s
+from edge_config.schema import SerialBus, TcpBus
+from tests.edge_config.conftest import Folder
+
+
+def one_request(profile: ModbusProfile) -> Sequence[Request]:
+    return [Request(len(profile.points))]
+
+
+def test_a_serial_request_costs_its_characters_its_silences_and_the_turnaround() -> None:
+    """9600 8N1: 10 bits a character; 8 + 5 + 2 × 10 characters, two silences of 3.5, 20 ms."""
+    bus = SerialBus(id="l", kind="modbus-rtu", port="/dev/x", baudrate=9600)
+    assert request_s(bus, 10) == pytest.approx((33 + 7) * 10 / 9600 + 0.02)
+
+
+def test_parity_and_a_second_stop_bit_lengthen_a_character() -> None:
+    plain = SerialBus(id="l", kind="modbus-rtu", port="/dev/x")
+    even = SerialBus(id="l", kind="modbus-rtu", port="/dev/x", parity="E", stopbits=2)
+    assert request_s(even, 10) - 0.02 == pytest.approx((request_s(plain, 10) - 0.02) * 12 / 10)
+
+
+def test_the_silence_of_a_fast_line_is_at_least_1750_microseconds() -> None:
+    bus = SerialBus(id="l", kind="modbus-rtu", port="/dev/x", baudrate=115200)
+    assert request_s(bus, 0) == pytest.approx(13 * 10 / 115200 + 2 * 0.00175 + 0.02)
+
+
+def test_a_tcp_request_costs_a_round_trip_and_rtu_over_tcp_the_line_behind_it() -> None:
+    assert request_s(TcpBus(id="t", kind="modbus-tcp", host="::1"), 100) == 0.01
+    assert request_s(TcpBus(id="t", kind="modbus-rtu-over-tcp", host="::1"), 10) > 0.05
+
+
+def test_the_load_of_a_bus_is_its_busy_share(folder: Folder) -> None:
+    folder.write(
+        ("unit_id: 3,", "unit_id: 3, poll_interval_s: 0.5,"),
+        ("unit_id: 4}", "unit_id: 4, poll_interval_s: 1}"),
+    )
+    site = folder.load()
+    line = next(bus for bus in plan(site, one_request).buses if bus.bus == "line1")
+    bus = site.file.buses[1]
+    expected = sum(
+        rate * (request_s(bus, len(profile.points)) + profile.limits.pause_ms / 1000)
+        for name, rate in (("chint-dtsu666", 2), ("pulse-water", 1))
+        if isinstance(profile := site.profiles[name], ModbusProfile)
+    )
+    assert line.load_pct == pytest.approx(100 * expected)
+    assert line.requests_per_min == pytest.approx(180)
+    assert line.devices == line.requests == 2
+
+
+def test_requests_of_every_second_poll_count_half(folder: Folder) -> None:
+    full = plan(folder.load(), lambda _: [Request(10)]).buses[0]
+    half = plan(folder.load(), lambda _: [Request(10, every=2)]).buses[0]
+    assert half.load_pct == pytest.approx(full.load_pct / 2)
+
+
+def test_a_bus_over_eighty_percent_is_called_busy(folder: Folder) -> None:
+    folder.write(("unit_id: 3,", "unit_id: 3, poll_interval_s: 0.2,"))
+    buses = {bus.bus: bus for bus in plan(folder.load(), lambda _: [Request(100)] * 3).buses}
+    assert buses["line1"].is_busy
+    assert not buses["east"].is_busy
+
+
+def test_readings_and_buffer_follow_from_points_and_intervals(folder: Folder) -> None:
+    site = folder.load()
+    found = plan(site, one_request)
+    polled = sum(len(site.profiles[name].points) for name in ("acrel-adl400", "chint-dtsu666", "pulse-water"))
+    sensed = len(site.profiles["zigbee2mqtt-air"].points)
+    assert found.points == polled + sensed
+    assert found.readings_per_day == polled * 8640 + sensed * 1440
+    assert found.raw_bytes == found.readings_per_day * 14 * 30
+    assert found.budget_bytes == 4 * GIB
+
+
+def test_topics_carry_the_suffixes_of_their_profiles(demo: Path) -> None:
+    (broker,) = plan(load_site(demo), one_request).topics
+    assert broker[0] == "local"
+    assert "tele/uv-a101/SENSOR" in broker[1]
+    assert "zigbee2mqtt/air-a101" in broker[1]
+
+
+def test_the_demo_school_fits_its_buses_and_its_budget(demo: Path) -> None:
+    found = plan(load_site(demo), one_request)
+    assert not any(bus.is_busy for bus in found.buses)
+    assert found.budget_pct < 80
