@@ -175,10 +175,12 @@ def _assumption(bus: Bus) -> str:
 
 
 def _topics(site: LoadedSite, broker: str) -> tuple[str, ...]:
-    """The topics of a broker's devices, with the suffixes their profiles add."""
+    """The topics of a broker's devices: with the suffixes their profiles add, and those of their availability."""
     topics: set[str] = set()
     for device in site.file.devices:
         profile = site.profiles[device.profile]
         if device.broker == broker and device.topic and isinstance(profile, MqttProfile):
             topics.update(device.topic + point.topic for point in profile.points.values())
+            if profile.availability is not None:
+                topics.add(device.topic + profile.availability.topic)
     return tuple(sorted(topics))

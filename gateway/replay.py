@@ -22,7 +22,7 @@ from gateway.points import build_points
 from gateway.store import notes
 from runtime.clock import Clock, parse_utc
 
-CHUNK = 10_000
+CHUNK = 10000
 """Rows a transaction: nobody waits for an acknowledgement here, and larger commits write fewer pages."""
 
 LINE_MAX = 4096

@@ -17,6 +17,12 @@ LEVELS = {"critical": Level.CRITICAL, "major": Level.MAJOR, "minor": Level.MINOR
 COLD_CHAIN = frozenset({"cold_temperature", "hot_temperature"})
 
 
+def shown(value: float) -> str:
+    """A figure as people read it: three significant digits or all before the point, no tail of a mean."""
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{round(value, digits):g}" if abs(value) < 1e5 else f"{value:.0f}"
+
+
 class MeanWindow:
     """The mean of the samples of the last ``span_ms``, None until four fifths of it is covered."""
 
@@ -120,7 +126,7 @@ class LimitWatch:
 
     def _evidence(self, value: float) -> dict[str, object]:
         limit, bound, unit = self._limit, self._bound(value), self._point.unit
-        words = {"value": f"{value:g}", "unit": unit, "limit": f"{bound:g}"}
+        words = {"value": shown(value), "unit": unit, "limit": f"{bound:g}"}
         return {
             "text_zh": limit.text.format(**words), "text_en": limit.text_en.format(**words),
             "advice_zh": limit.advice, "advice_en": limit.advice_en, "limit": bound, "unit": unit,

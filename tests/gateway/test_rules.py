@@ -60,8 +60,8 @@ def test_below_a_limit_is_outside_too_and_the_worst_value_is_kept(point: Point) 
 
 
 def test_words_are_filled_with_value_unit_and_limit(point: Point) -> None:
-    (event,) = run(LimitWatch("s", limit(above=1000), point, always), [1234.5])
-    assert event.evidence["text_zh"] == "1234.5 ppm > 1000"
+    (event,) = run(LimitWatch("s", limit(above=1000), point, always), [1234.567])
+    assert event.evidence["text_zh"] == "1235 ppm > 1000"
     assert event.level is Level.MINOR
 
 

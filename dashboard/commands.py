@@ -1,0 +1,20 @@
+"""Staff commands over the collector's control socket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gateway.control import client
+
+
+class Collector:
+    """``Commands`` of ``seams`` spoken to the collector that listens on ``socket``."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+
+    async def send(self, command: str, subject: str, body: dict[str, Any], *, user: str, key: str) -> None:
+        await client.send(
+            self._socket, client.Command(key=key, user=user, name=command, subject=subject, body=body)
+        )

@@ -1,0 +1,1 @@
+"""One module per page. Each turns a desk into what its template shows; none knows HTTP or HTML."""

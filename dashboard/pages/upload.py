@@ -1,0 +1,121 @@
+"""上报: what the district has received, what waits, and how complete each day is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from dashboard.desk import Desk
+from dashboard.words import DASH, MINUTE_MS, percent
+from gateway.query.views import Completeness, Statement, UplinkRow
+
+DAYS = 35
+STATEMENTS_MAX = 14
+WAITING_TOO_LONG_MS = 10 * MINUTE_MS
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkCard:
+    """``state`` ok, warn (something waits too long) or alarm (the last try failed)."""
+
+    id: str
+    url: str
+    state: str
+    word: str
+    last: str
+    waiting: str
+    waiting_age: str
+    delivered: str
+    refused: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayCell:
+    """One day of the calendar. ``grade`` 0 nothing due, 1 poor … 4 complete."""
+
+    day: str
+    label: str
+    weekday: int
+    measured: str
+    delivered: str
+    grade_measured: int
+    grade_delivered: int
+    estimated: int
+    missing: int
+    is_running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """零报告 of a day: slots due, measured, estimated, missing, and alarms that began."""
+
+    day: str
+    counts: list[str]
+
+
+def uplink_card(desk: Desk, row: UplinkRow) -> UplinkCard:
+    words, times = desk.language, desk.times
+    failed = row.error is not None and (row.delivered_at is None or (row.error_at or 0) > row.delivered_at)
+    age = desk.now_ms - row.waiting_since if row.waiting and row.waiting_since is not None else 0
+    state = (
+        "alarm" if failed else "warn" if age > WAITING_TOO_LONG_MS else "ok" if row.delivered_at else "off"
+    )
+    return UplinkCard(
+        row.uplink,
+        row.url,
+        state,
+        words(f"upload.{state}"),
+        times.ago(row.delivered_at),
+        f"{row.waiting:,}",
+        times.span(age) if age >= MINUTE_MS else "",
+        f"{row.delivered:,}",
+        row.refused,
+        row.error or "",
+    )
+
+
+def build(desk: Desk) -> dict[str, Any]:
+    first = desk.today - timedelta(days=DAYS - 1)
+    first -= timedelta(days=first.weekday())
+    rows = desk.views.completeness(first.isoformat(), desk.today.isoformat(), "site")
+    return {
+        "uplinks": [uplink_card(desk, row) for row in desk.views.uplinks()],
+        "statements": [_statement(desk, one) for one in desk.views.statements(STATEMENTS_MAX)],
+        "cells": [_cell(desk, row) for row in sorted(rows, key=lambda row: row.day)],
+    }
+
+
+def _cell(desk: Desk, row: Completeness) -> DayCell:
+    day = date.fromisoformat(row.day)
+    return DayCell(
+        row.day,
+        f"{day:%m-%d}",
+        day.weekday(),
+        percent(row.measured, row.due),
+        percent(row.delivered, row.due),
+        grade(row.measured, row.due),
+        grade(row.delivered, row.due),
+        row.estimated,
+        row.missing,
+        day == desk.today,
+    )
+
+
+def _statement(desk: Desk, one: Statement) -> StatementRow:
+    day = date.fromisoformat(one.day)
+    counts = [
+        one.body.get(key)
+        for key in ("slots_due", "slots_measured", "slots_estimated", "slots_missing", "events_opened")
+    ]
+    cells = [f"{count:,}" if isinstance(count, int) else DASH for count in counts]
+    return StatementRow(f"{day:%m-%d} {desk.language(f'weekday.{day.weekday()}')}", cells)
+
+
+def grade(part: int, due: int) -> int:
+    """0 nothing due · 1 under 80 % · 2 under 95 % · 3 under 100 % · 4 all of it."""
+    if due <= 0:
+        return 0
+    share = part / due
+    return 1 + (share >= 0.8) + (share >= 0.95) + (share >= 1)

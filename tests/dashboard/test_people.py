@@ -1,0 +1,112 @@
+"""Logging in with a password, guessing, and acknowledging alarms."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from gateway.errors import CollectorAwayError, ControlError
+from tests.dashboard.campus import Collected, StillClock
+from tests.dashboard.forms import token_of
+
+ORIGIN = {"origin": "http://127.0.0.1:8600"}
+PASSWORD = "长长的密码 with spaces 64+ " + "x" * 40
+
+
+def set_password(client: TestClient, name: str = "chen", password: str = PASSWORD, **more: str) -> int:
+    form = {
+        "csrf": token_of(client.get("/account").text),
+        "name": name,
+        "password": password,
+        "again": password,
+    }
+    return client.post("/account/password", data=form | more, headers=ORIGIN).status_code
+
+
+def log_in(client: TestClient, name: str, password: str) -> int:
+    form = {"csrf": token_of(client.get("/login").text), "name": name, "password": password, "next": "/air"}
+    return client.post("/login", data=form, headers=ORIGIN).status_code
+
+
+def test_a_password_once_set_lets_its_owner_in_and_nobody_else(client: TestClient) -> None:
+    assert set_password(client) == 303
+    client.cookies.clear()
+    assert log_in(client, "chen", "wrong password") == 401
+    assert log_in(client, "admin", PASSWORD) == 401
+    assert log_in(client, "chen", PASSWORD) == 303
+    assert client.get("/").status_code == 200
+
+
+def test_setting_a_password_ends_every_other_session(app: FastAPI, client: TestClient) -> None:
+    old = client.cookies["campus"]
+    assert set_password(client) == 303
+    assert client.cookies["campus"] != old
+    client.cookies.clear()
+    client.cookies.set("campus", old)
+    assert client.get("/").status_code == 303
+
+
+def test_a_password_is_changed_only_with_the_old_one(client: TestClient) -> None:
+    assert set_password(client) == 303
+    assert set_password(client, password="another one", old="guess") == 400
+    assert set_password(client, password="another one", old=PASSWORD) == 303
+
+
+def test_short_or_unequal_passwords_and_odd_names_are_refused_with_the_reason(client: TestClient) -> None:
+    assert set_password(client, password="short") == 400
+    assert set_password(client, again="something else") == 400
+    assert set_password(client, name="<b>") == 400
+
+
+def test_guessing_is_slowed_down_and_the_right_password_waits_its_turn(
+    client: TestClient, clock: StillClock
+) -> None:
+    set_password(client)
+    client.cookies.clear()
+    assert [log_in(client, "chen", "guess") for _ in range(5)] == [401] * 5
+    assert log_in(client, "chen", PASSWORD) == 429
+    clock.steady_s += 3
+    assert log_in(client, "chen", PASSWORD) == 303
+
+
+def test_no_password_or_session_is_kept_in_plain_text(app: FastAPI, client: TestClient) -> None:
+    set_password(client)
+    with app.state.accounts._lock:
+        dump = "\n".join(app.state.accounts._db.iterdump())
+    assert "$argon2id$" in dump
+    assert PASSWORD not in dump
+    assert client.cookies["campus"] not in dump
+
+
+def acknowledge_form(client: TestClient) -> dict[str, str]:
+    html = client.get("/").text
+    form = html[html.index('action="/alarms/acknowledge"') :]
+    return {name: value for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form)[:4]}  # noqa: C416
+
+
+def test_acknowledge_goes_to_the_collector_under_the_pages_key_and_leads_back(
+    client: TestClient, commands: Collected
+) -> None:
+    form = acknowledge_form(client)
+    answer = client.post("/alarms/acknowledge", data=form, headers=ORIGIN)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert commands.given == [("acknowledge", "e1", "admin", form["key"])]
+
+
+def test_without_a_collector_the_page_says_that_nothing_was_recorded(
+    client: TestClient, commands: Collected
+) -> None:
+    commands.failure = CollectorAwayError("nobody listens on /private/path/control.sock")
+    answer = client.post("/alarms/acknowledge", data=acknowledge_form(client), headers=ORIGIN)
+    assert answer.status_code == 503
+    assert "确认没有记下" in answer.text
+    assert "control.sock" not in answer.text
+
+
+def test_what_the_collector_refuses_is_shown_in_its_words(client: TestClient, commands: Collected) -> None:
+    commands.failure = ControlError("there is no such alarm")
+    answer = client.post("/alarms/acknowledge", data=acknowledge_form(client), headers=ORIGIN)
+    assert answer.status_code == 409
+    assert "there is no such alarm" in answer.text
