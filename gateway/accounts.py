@@ -25,6 +25,8 @@ from gateway.slots import day_slot, hour_slot, quarter_start
 from gateway.store import bodies, changes, events, intervals, notes, points, readings
 from gateway.store.changes import ChangeLog
 
+REVISE_AFTER_MS = 60_000
+
 
 @dataclass(slots=True)
 class Account:
@@ -300,9 +302,10 @@ class Accounts:
         return bodies.gauge(interval)
 
     def _recompute(self, connection: sqlite3.Connection, now: int) -> None:
-        """Slots that late or corrected readings fell into, computed again from the buffer (ARCHITECTURE 5)."""
+        """Slots that late or corrected readings fell into a minute ago, computed again from the buffer: at most one
+        revision per slot and minute (ARCHITECTURE 5)."""
         by_id = {account.point_id: account for account in self._by_name.values()}
-        for point_id, start in intervals.dirty(connection, limit=200):
+        for point_id, start in intervals.dirty(connection, now - REVISE_AFTER_MS, limit=200):
             account = by_id.get(point_id)
             if account is not None and account.slots is not None:
                 self._recompute_slot(connection, account, start, now)

@@ -1,13 +1,12 @@
 """The change feed: append-only, one immutable row for each closed or revised interval, event, point or statement.
 
 Rows are written in the transaction of the change they tell. ``seq`` is gap-free among committed rows and never used
-twice, also after the delivered ones have been pruned.
+twice, also where delivered rows are gone.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 
 from gateway.model import Change
 
@@ -55,21 +54,3 @@ def read(connection: sqlite3.Connection, after_seq: int, limit: int) -> list[Cha
             (after_seq, limit),
         )
     ]
-
-
-def prune(connection: sqlite3.Connection, uplinks: list[str], keep_after: int, limit: int) -> int:
-    """Delete at most ``limit`` changes older than ``keep_after`` that every enabled uplink is past; how many."""
-    marks = ",".join("?" * len(uplinks))
-    cursors = [
-        row[0] for row in connection.execute(f"SELECT cursor FROM uplink WHERE uplink IN ({marks})", uplinks)
-    ]
-    if len(cursors) < len(uplinks):
-        return 0
-    passed = min(cursors, default=head(connection) - 1)
-    return connection.execute(
-        "DELETE FROM change WHERE seq IN (SELECT seq FROM change WHERE seq < ? AND at < ? ORDER BY seq LIMIT ?)",
-        (passed, keep_after, limit),
-    ).rowcount
-
-
-ReadChanges = Callable[[int, int], list[Change]]

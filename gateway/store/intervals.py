@@ -85,9 +85,14 @@ def mark_dirty(connection: sqlite3.Connection, point_id: int, at: int, marked_at
     )
 
 
-def dirty(connection: sqlite3.Connection, limit: int) -> list[tuple[int, int]]:
-    """At most ``limit`` (point_id, slot start) that wait to be computed again."""
-    return list(connection.execute("SELECT point_id, start FROM dirty_slot ORDER BY start LIMIT ?", (limit,)))
+def dirty(connection: sqlite3.Connection, marked_before: int, limit: int) -> list[tuple[int, int]]:
+    """At most ``limit`` (point_id, slot start) that were marked by then and wait to be computed again."""
+    return list(
+        connection.execute(
+            "SELECT point_id, start FROM dirty_slot WHERE marked_at <= ? ORDER BY start LIMIT ?",
+            (marked_before, limit),
+        )
+    )
 
 
 def clear_dirty(connection: sqlite3.Connection, point_id: int, start: int, end: int) -> None:

@@ -25,10 +25,6 @@ def device_state(connection: sqlite3.Connection, device: str, state: str, detail
     return known is None or known[0] != state
 
 
-def device_states(connection: sqlite3.Connection) -> dict[str, str]:
-    return dict(connection.execute("SELECT device, state FROM device_state"))
-
-
 def reject(connection: sqlite3.Connection, counts: Iterable[tuple[str, str, int, str]], at: int) -> None:
     """(subject, reason, count, example) of what was refused since the last commit."""
     connection.executemany(
