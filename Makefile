@@ -10,7 +10,7 @@ BUNDLE_SOURCES := $(shell find frontend -path frontend/node_modules -prune -o -t
 LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-annotate --quiet $(LOCK_ARGS)
 
-.PHONY: help demo test check bundle lock screenshots bench clean
+.PHONY: help demo test check bundle lock screenshots bench fuzz clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make lock         requirements/*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade for newer releases)"
 	@echo "make screenshots  the pictures of README.md, from the running demo"
 	@echo "make bench        our figures beside the bare libraries'"
+	@echo "make fuzz         hostile bytes and payloads for longer (SEED=1234 EXAMPLES=20000)"
 	@echo "make clean        remove environment, bundle and caches"
 
 demo: $(VENV)/demo.stamp bundle
@@ -30,7 +31,7 @@ check: $(VENV)/dev.stamp
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m pytest -q -m "not real and not campus" --cov --cov-branch --cov-report=term $(PYTEST_ARGS)
+	$(PY) -m pytest -q -n 2 --dist loadfile -m "not real and not campus" --cov --cov-branch --cov-report=term $(PYTEST_ARGS)
 
 # What a real peer is missing for is said in one line, and deselected; .ci/run makes that a failure.
 test: check bundle
@@ -84,6 +85,13 @@ screenshots: $(VENV)/dev.stamp bundle
 
 bench: $(VENV)/dev.stamp
 	$(PY) -m bench
+
+# A finding is repeated by the seed it printed.
+fuzz: SEED ?= $(shell $(PY) -c 'import secrets; print(secrets.randbelow(10**9))')
+fuzz: EXAMPLES ?= 20000
+fuzz: $(VENV)/dev.stamp
+	@seed=$(SEED); echo "fuzzing with SEED=$$seed EXAMPLES=$(EXAMPLES)"; \
+	CAMPUS_FUZZ_EXAMPLES=$(EXAMPLES) $(PY) -m pytest -q tests/fuzz --hypothesis-seed=$$seed --timeout=7200 $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist dashboard/static/dist frontend/node_modules .mypy_cache .ruff_cache .hypothesis .coverage

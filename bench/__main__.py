@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bench import reading_store
+from bench import modbus_poll, mqtt_ingest, reading_store
 
 if __name__ == "__main__":
-    print(reading_store.table())
+    for one in (reading_store, modbus_poll, mqtt_ingest):
+        print(one.table(), flush=True)

@@ -25,9 +25,10 @@ from prometheus_client.exposition import generate_latest
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from dashboard import assets, people
+from dashboard import adopting, assets, people
 from dashboard.accounts import Accounts
 from dashboard.desk import Desk
+from dashboard.fresh import FreshParts
 from dashboard.gate import SECURITY_HEADERS, Gate
 from dashboard.live import Live
 from dashboard.pages import air, alarms, canteen, devices, disinfection, energy, overview, upload, water
@@ -53,8 +54,16 @@ PAGES: dict[str, tuple[str, Build]] = {
 log = logs.get("dashboard")
 
 
-def create_app(parts: Parts, *, accounts: Accounts | None = None, live: Live | None = None) -> FastAPI:
-    """The application. ``app.state.live.stop()`` must be called before the server waits for its connections."""
+def create_app(
+    parts: Parts,
+    *,
+    accounts: Accounts | None = None,
+    live: Live | None = None,
+    fresh: FreshParts | None = None,
+) -> FastAPI:
+    """The application; ``fresh`` lets adopted devices join its parts.
+
+    ``app.state.live.stop()`` must be called before the server waits for its connections."""
     accounts = accounts or Accounts(parts.database, parts.real_clock)
     app = FastAPI(
         title="Campus Gateway dashboard",
@@ -67,7 +76,7 @@ def create_app(parts: Parts, *, accounts: Accounts | None = None, live: Live | N
             Middleware(Gate, accounts=accounts, is_secure=parts.is_secure),
         ],
     )
-    app.state.parts, app.state.accounts = parts, accounts
+    app.state.parts, app.state.accounts, app.state.fresh = parts, accounts, fresh
     app.state.live = live or Live(parts.views.change_token)
     app.state.assets, app.state.environment = assets.load(), environment()
     app.state.throttle = Throttle(parts.real_clock)
@@ -76,6 +85,7 @@ def create_app(parts: Parts, *, accounts: Accounts | None = None, live: Live | N
     _page_routes(app)
     _service_routes(app)
     people.routes(app)
+    adopting.routes(app)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(404, _refused)
     app.add_exception_handler(GatewayError, _no_data)

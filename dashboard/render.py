@@ -89,6 +89,9 @@ def theme_of(request: Request) -> Theme:
 @contextmanager
 def desk_of(request: Request) -> Iterator[Desk]:
     """A desk on which every answer is of the same moment."""
+    fresh = request.app.state.fresh
+    if fresh is not None:
+        request.app.state.parts = fresh.now()
     parts: Parts = request.app.state.parts
     seen = stamp(parts.views.change_token())  # before the moment, so that what comes after it is heard of
     with parts.views.at_one_moment() as views:

@@ -16,8 +16,10 @@ from fastapi import FastAPI
 
 from dashboard.accounts import Accounts, read_setup_token
 from dashboard.app import create_app
+from dashboard.fresh import FreshParts
 from dashboard.seams import Parts
 from gateway.errors import ConfigError
+from gateway.query.reader import Reader
 from runtime import logs
 from runtime.stop import stop_event
 
@@ -50,7 +52,8 @@ async def serve(parts: Parts, door: Door) -> None:
     listener = listen(door.host, door.port)
     accounts = Accounts(parts.database, parts.real_clock)
     link = login_link(parts, accounts, base_url(door, listener))
-    app = create_app(parts, accounts=accounts)
+    fresh = FreshParts(parts, lambda site: Reader(site, parts.clock))
+    app = create_app(parts, accounts=accounts, fresh=fresh)
     server = Server(configuration(app, door))
     if link:
         print(f"  登录 log in once: {link}", file=sys.stderr, flush=True)  # noqa: T201 - never into the log, which is kept

@@ -1,24 +1,29 @@
 """MQTT payloads to readings in each point's unit.
 
-Knows paths, words and units of a profile. Does not know topics beyond their suffix, brokers, plausible
-ranges or the present time. A field that is absent or null gives nothing; a field that is no number gives
-an error of its own and costs the others nothing; a message that is nonsense as a whole is a PayloadError.
+Knows paths, words and units of a profile; bytes inside an object are the business of ``channels``. Does not know
+topics beyond their suffix, brokers, plausible ranges or the present time. A field that is absent or null gives
+nothing; a field that is no number gives an error of its own and costs the others nothing; a message that is
+nonsense as a whole is a PayloadError.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
+from devices.channels import channel_values
 from devices.profile import FieldPoint, MqttProfile, PayloadField
 from devices.strict_json import PayloadError, read_object, refuse_size, text_of
 
-__all__ = ["DEVICE_TIME", "Decoded", "PayloadError", "decode"]
+__all__ = ["DEVICE_TIME", "PAYLOAD", "Decoded", "PayloadError", "decode"]
 
+PAYLOAD = "payload"
+"""The key in ``Decoded.errors`` for what is wrong with the message and not with one field."""
 DEVICE_TIME = "device_time"
 """The key in ``Decoded.errors`` for a time field that is no time (``not_a_time``)."""
 
@@ -30,15 +35,16 @@ _TIME_MAX_MS = 253_402_300_800_000  # the year 10000
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """Readings and errors by point name. ``device_time`` is UTC epoch milliseconds, None when the payload
-    has none.
+    has none. ``message_id`` is the same for a message that comes twice, and None when the payload does not say.
 
     Errors are ``not_a_number``, ``no_value`` (a sentinel), ``unknown_word``, ``unknown_unit``,
-    ``not_a_time``.
+    ``not_a_time``, ``unknown_channel``.
     """
 
     readings: dict[str, float] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     device_time: int | None = None
+    message_id: str | None = None
 
 
 class _FieldError(Exception):
@@ -56,6 +62,18 @@ def decode(profile: MqttProfile, suffix: str, payload: bytes, zone: tzinfo | Non
         root: Any = _plain_value(text_of(payload).strip())
     else:
         root = read_object(payload)
+    if profile.channels is not None:
+        found, error = channel_values(profile.channels, root)
+        decoded = _decoded(fields, found)
+        decoded.errors.update({PAYLOAD: error} if error else {})
+    else:
+        decoded = _decoded(fields, root)
+    if profile.message_id:
+        decoded = replace(decoded, message_id=_message_id(profile, root))
+    return _timed(decoded, profile, root, zone) if profile.time_keys else decoded
+
+
+def _decoded(fields: tuple[PayloadField, ...], root: Any) -> Decoded:
     decoded = Decoded()
     for one in fields:
         try:
@@ -65,9 +83,15 @@ def decode(profile: MqttProfile, suffix: str, payload: bytes, zone: tzinfo | Non
         else:
             if value is not None:
                 decoded.readings[one.name] = value
-    if not profile.time_keys:
-        return decoded
-    return _timed(decoded, profile, root, zone)
+    return decoded
+
+
+def _message_id(profile: MqttProfile, root: Any) -> str | None:
+    """The fields of ``message_id`` in one text; None unless all are there as text or whole number."""
+    found = [_at(root, keys) for keys in profile.message_id_keys]
+    if not all(type(one) is str or type(one) is int for one in found):
+        return None
+    return json.dumps(found)
 
 
 def _plain_value(text: str) -> str | float:
@@ -139,8 +163,8 @@ def _timed(decoded: Decoded, profile: MqttProfile, root: Any, zone: tzinfo | Non
     try:
         moment = _moment_ms(raw, profile.time_format, zone)
     except (ValueError, OverflowError):
-        return Decoded(decoded.readings, decoded.errors | {DEVICE_TIME: "not_a_time"})
-    return Decoded(decoded.readings, decoded.errors, moment)
+        return replace(decoded, errors=decoded.errors | {DEVICE_TIME: "not_a_time"})
+    return replace(decoded, device_time=moment)
 
 
 def _moment_ms(raw: Any, time_format: str, zone: tzinfo | None) -> int | None:

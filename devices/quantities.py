@@ -67,6 +67,9 @@ QUANTITIES: dict[str, Quantity] = _table(
         "13",
         "Electrical_Energy_Usage_Sensor",
     ),
+    Quantity(
+        "active_energy_tariff", "kWh", C, "分时正向有功电能", "Active energy of one tariff", "energy", "01"
+    ),
     Quantity("reactive_energy_import", "kvarh", C, "正向无功电能", "Reactive energy import", "energy"),
     Quantity("active_power", "kW", G, "有功功率", "Active power", "power", None, "Electric_Power_Sensor"),
     Quantity("reactive_power", "kvar", G, "无功功率", "Reactive power", "power"),
@@ -131,6 +134,8 @@ QUANTITIES: dict[str, Quantity] = _table(
     Quantity("smoke", "1", S, "烟雾报警", "Smoke", "safety", None, "Smoke_Detection_Alarm"),
     Quantity("water_leak", "1", S, "漏水", "Water leak", "safety", None, "Water_Alarm"),
     Quantity("battery", "%", G, "电池电量", "Battery", "device", None, "Battery_Level_Sensor"),
+    Quantity("battery_low", "1", S, "电池电量低", "Battery low", "device"),
+    Quantity("valve_closed", "1", S, "阀门关闭", "Valve closed", "device", None, "Valve_Status"),
 )
 
 # 分项 of electricity after the 2008 guideline; the letter is the third character of an energy code such as 01B00.

@@ -1,8 +1,9 @@
 """Modbus registers to numbers in the point's unit.
 
-Knows register types, byte orders, scales, ratios and counter widths. Does not know how registers were
-read, what a plausible value is, or time. The result is the float nearest to the exact ``(raw × scale +
-offset) × ratio``: nothing is multiplied in floating point, so 3 × 0.1 is 0.3 and not 0.30000000000000004.
+Knows register types, byte orders, scales, ratios, counter widths, and points made of several numbers. Does not
+know how registers were read, what a plausible value is, or time. The result is the float nearest to the exact
+``(raw × scale + offset) × ratio``: nothing is multiplied in floating point, so 3 × 0.1 is 0.3 and not
+0.30000000000000004.
 """
 
 from __future__ import annotations
@@ -13,48 +14,22 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal
 
-from devices.profile import ByteOrder, FieldPoint, RegisterPoint, RegisterType
+from devices.compound import compound
+from devices.frame_profile import FramePoint
+from devices.profile import AnyPoint, RegisterPoint
 from devices.quantities import Kind
+from devices.raw_numbers import DecodeError, raw_numbers, words_and_number, wrong_words
+
+__all__ = ["ONE", "DecodeError", "Decoder", "decode", "decoder", "modulus", "ratio_of", "resolution"]
 
 Decoder = Callable[[Sequence[int]], float]
 
 ONE = Decimal(1)
 
-_CODES = {
-    RegisterType.U16: "H",
-    RegisterType.I16: "h",
-    RegisterType.U32: "I",
-    RegisterType.I32: "i",
-    RegisterType.U64: "Q",
-    RegisterType.I64: "q",
-    RegisterType.F32: "f",
-    RegisterType.F64: "d",
-}
-
-# A value travels as words, a word as bytes. Writing the words with one endianness and reading the value
-# with another gives all four orders, also for 64 bits (CDAB: words reversed, BADC: bytes swapped inside
-# each word).
-_ENDIANNESS = {
-    ByteOrder.ABCD: (">", ">"),
-    ByteOrder.CDAB: ("<", "<"),
-    ByteOrder.BADC: ("<", ">"),
-    ByteOrder.DCBA: (">", "<"),
-}
-
-
-class DecodeError(Exception):
-    """The registers hold no usable number. ``reason`` is ``not_a_number`` (NaN, infinite, beyond a float)
-    or ``no_value`` (a sentinel of the profile)."""
-
-    def __init__(self, reason: Literal["not_a_number", "no_value"]) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
 
 def decode(point: RegisterPoint, registers: Sequence[int], ratio: Decimal = ONE) -> float:
-    """The value in the point's unit, from exactly ``point.type.registers`` words in wire order.
+    """The value in the point's unit, from exactly the words [``point.start``, ``point.stop``) in wire order.
 
     Raises DecodeError; ValueError when the words are not that many 16-bit numbers (a caller's
     mistake). A poller keeps ``decoder(point, ratio)`` instead of calling this for every reading.
@@ -65,9 +40,11 @@ def decode(point: RegisterPoint, registers: Sequence[int], ratio: Decimal = ONE)
 @lru_cache(maxsize=4096)
 def decoder(point: RegisterPoint, ratio: Decimal = ONE) -> Decoder:
     """``decode`` with everything that does not depend on the registers worked out once."""
-    to_words, from_words = _ENDIANNESS[point.order]
-    pack = struct.Struct(f"{to_words}{point.type.registers}H").pack
-    unpack = struct.Struct(f"{from_words}{_CODES[point.type]}").unpack
+    if point.companions:
+        return compound(point, ratio)
+    if point.bits is not None or point.type.value.startswith("bcd"):
+        return _converted(point, ratio)
+    pack, unpack = words_and_number(point.type, point.order)
     sentinels = frozenset(point.sentinels)
     to_value = (_integer_to_value if point.type.is_integer else _float_to_value)(point, ratio)
 
@@ -75,7 +52,7 @@ def decoder(point: RegisterPoint, ratio: Decimal = ONE) -> Decoder:
         try:
             raw = unpack(pack(*registers))[0]
         except struct.error as error:
-            raise ValueError(f"{point.type} is {point.type.registers} words of 16 bits: {error}") from error
+            raise wrong_words(point.type, error) from error
         if raw in sentinels:
             raise DecodeError("no_value")
         return to_value(raw)
@@ -83,7 +60,21 @@ def decoder(point: RegisterPoint, ratio: Decimal = ONE) -> Decoder:
     return decode_words
 
 
-def ratio_of(point: RegisterPoint, ct: Decimal, pt: Decimal) -> Decimal:
+def _converted(point: RegisterPoint, ratio: Decimal) -> Decoder:
+    """A bit field or decimal digits: the raw number takes a step more."""
+    raw_of, sentinels = raw_numbers(point, point.bits), frozenset(point.sentinels)
+    to_value = _integer_to_value(point, ratio)
+
+    def decode_words(registers: Sequence[int]) -> float:
+        raw = int(raw_of(registers))
+        if raw in sentinels:
+            raise DecodeError("no_value")
+        return to_value(raw)
+
+    return decode_words
+
+
+def ratio_of(point: RegisterPoint | FramePoint, ct: Decimal, pt: Decimal) -> Decimal:
     """What the point's value is still to be multiplied by on a device with these CT and PT ratios."""
     match point.ratio:
         case "ct":
@@ -95,13 +86,13 @@ def ratio_of(point: RegisterPoint, ct: Decimal, pt: Decimal) -> Decimal:
     return ONE
 
 
-def resolution(point: RegisterPoint | FieldPoint, ratio: Decimal = ONE) -> Decimal:
+def resolution(point: AnyPoint, ratio: Decimal = ONE) -> Decimal:
     """One register step in the point's unit, ratio applied: 0.01 kWh behind a CT of 40 steps by 0.40
     kWh."""
     return point.resolution * ratio
 
 
-def modulus(point: RegisterPoint | FieldPoint, ratio: Decimal, step: Decimal) -> int | None:
+def modulus(point: AnyPoint, ratio: Decimal, step: Decimal) -> int | None:
     """How many ``step`` (in the point's unit) a counter counts before it starts again at 0; None when the
     map does not say, so that a fall is never taken for a rollover."""
     if point.info.kind is not Kind.COUNTER:

@@ -18,7 +18,17 @@ DEPTH_MAX = 32
 # No float has more than 309 digits before the point; what is longer is out of range without being parsed.
 DIGITS_MAX = 400
 
-Reason = Literal["too_large", "empty", "not_utf8", "not_json", "too_deep", "not_an_object", "duplicate_key"]
+Reason = Literal[
+    "too_large",
+    "empty",
+    "not_utf8",
+    "not_json",
+    "too_deep",
+    "not_an_object",
+    "duplicate_key",
+    "not_base64",
+    "cut_short",
+]
 
 
 class PayloadError(Exception):

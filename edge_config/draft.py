@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from devices.profile import ModbusProfile, MqttProfile
+from devices.profile import AnyProfile
 from edge_config.problems import DocPath
 from edge_config.schema import (
     Broker,
@@ -27,7 +27,7 @@ from edge_config.schema import (
     VirtualPoint,
 )
 
-Profile = ModbusProfile | MqttProfile
+Profile = AnyProfile
 M = TypeVar("M", bound=BaseModel)
 
 SECTIONS: dict[str, TypeAdapter[Any]] = {

@@ -24,6 +24,8 @@ PATTERNS = {
     r"^[a-z0-9][a-z0-9-]{0,39}\.[a-z][a-z0-9_]{0,31}$": "write device.point, such as main-e.energy_import",
     r"^[0-9]{2}[0-9A-Z]{3}$": "write the five characters of the national code, such as 01000 or 01B00",
     r"^[0-9A-Fa-f]{12,14}$": "write the 12 or 14 digits on the meter's plate",
+    r"^[^+#/][^+#]{0,199}$": "write the beginning of a topic, such as zigbee2mqtt, without + and #",
+    r"^(?:[^+#/]+/)*\+(?:/[^+#/]+)*$": "write the topic with one + in the place of the device, such as zigbee2mqtt/+",
     r"^https?://": "begin with https:// (or http:// on the campus network)",
     r"^\d{4}-\d{2}-\d{2}$": "write the date as 2026-09-01",
 }

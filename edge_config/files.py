@@ -58,9 +58,23 @@ def secrets(draft: Draft, folder: Path) -> Iterator[Finding]:
     for index, broker in draft.brokers.items():
         if broker.password_file is not None:
             yield from _secret(("brokers", index, "password_file"), folder / broker.password_file)
+        for key in ("ca_file", "cert_file"):
+            if (name := getattr(broker, key)) is not None:
+                yield from _readable(("brokers", index, key), folder / name)
+        if broker.key_file is not None:
+            yield from _secret(("brokers", index, "key_file"), folder / broker.key_file)
     for index, uplink in draft.uplinks.items():
         if uplink.token_file is not None and uplink.enabled:
             yield from _secret(("uplinks", index, "token_file"), folder / uplink.token_file)
+
+
+def _readable(path: DocPath, file: Path) -> Iterator[Finding]:
+    try:
+        with file.open("rb"):
+            pass
+    except OSError as error:
+        wrong = f"{file} cannot be read ({error.strerror or type(error).__name__})"
+        yield Finding(path, wrong, "put the certificate there, in PEM, for the gateway's user to read")
 
 
 def _secret(path: DocPath, file: Path) -> Iterator[Finding]:

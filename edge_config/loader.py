@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from devices import profile as device_profile
-from edge_config import calendar_file, checks, files, measuring
+from edge_config import calendar_file, checks, files, measuring, web_file
 from edge_config.draft import Draft, Profile, draft
 from edge_config.explain import NUMBERS, explain, path_of
 from edge_config.problems import DocPath, Finding, Problem, SiteProblems
@@ -27,14 +27,15 @@ from edge_config.yaml_marks import Document, parse
 M = TypeVar("M", bound=BaseModel)
 
 
-def load_site(path: Path, *, with_secrets: bool = True) -> LoadedSite:
-    """The site that ``path`` and the files it names describe. Raises SiteProblems with all that is wrong.
+def load_site(path: Path, *, with_secrets: bool = True, web: str | None = None) -> LoadedSite:
+    """The site that ``path``, the files it names and ``site.d/web.yaml`` describe. Raises SiteProblems with all that is
+    wrong. ``web`` stands in for the text of that file before it is written.
 
     A process that has no use for passwords and tokens passes ``with_secrets=False`` and needs no right to read them.
     """
-    document = parse(files.read_text(path), str(path))
+    written = parse(files.read_text(path), str(path))
+    document, warnings, adopted = web_file.merged(written, path, web or web_file.text_at(path))
     errors: list[Problem] = [*document.problems]
-    warnings: list[Problem] = []
     file = _validated(document, SiteFile, errors)
     data = document.data if isinstance(document.data, dict) else {}
     found = _with_profiles(draft(data, document.marks), errors, document)
@@ -46,7 +47,16 @@ def load_site(path: Path, *, with_secrets: bool = True) -> LoadedSite:
     _tariffs(document, path.parent, errors)
     if errors or file is None:
         raise SiteProblems(errors, warnings)
-    return LoadedSite(file, path.parent, path, found.profiles, limits, calendar, tuple(sorted(set(warnings))))
+    return LoadedSite(
+        file,
+        path.parent,
+        path,
+        found.profiles,
+        limits,
+        calendar,
+        tuple(sorted(set(warnings))),
+        tuple(adopted),
+    )
 
 
 def _validated(document: Document, model: type[M], errors: list[Problem]) -> M | None:

@@ -6,10 +6,12 @@ in as a function; the figures that stand in for what only a measurement knows ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from devices.profile import ModbusProfile, MqttProfile
+from devices import dlt645
+from devices.profile import AnyProfile, Cjt188Profile, Dlt645Profile, ModbusProfile, MqttProfile
 from edge_config.schema import Bus, Device, SerialBus, TcpBus
 from edge_config.site import LoadedSite
 
@@ -19,10 +21,19 @@ TURNAROUND_S = 0.02
 """A meter's time to think between request and answer on a serial line; datasheets say 5 to 100 ms."""
 TCP_ROUND_TRIP_S = 0.01
 """Request and answer over a campus network to a Modbus TCP meter."""
+METER_TURNAROUND_S = 0.1
+"""The same of a DL/T 645 or CJ/T 188 meter, which may take up to half a second."""
+METER_CHARACTERS = 4 + 16 + 4 + 12
+"""Wake-up bytes and frame of a read and its reply, without the reply's data."""
+METER_BAUDRATE = 2400
+"""Of such meters behind a serial server."""
 SERVER_BAUDRATE = 9600
 """Behind a serial server (RTU over TCP) the line's speed is not in the site file; this is the usual one."""
 BUSY_PCT = 80.0
 """Above this a retry or a slow meter makes polls late (ARCHITECTURE 8)."""
+
+DEVICES_NAMED = 8
+"""So many of a bus's devices are named in a sentence, the costliest first."""
 
 DAY_S = 86_400
 RAW_DAYS, QUARTER_DAYS, HOUR_DAYS, DAY_DAYS = 14, 400, 3 * 365, 10 * 365
@@ -42,7 +53,27 @@ class Request:
     every: int = 1
 
 
-RequestsOf = Callable[[ModbusProfile], Sequence[Request]]
+@dataclass(frozen=True, slots=True)
+class FrameRead:
+    """One read of a DL/T 645 or CJ/T 188 meter, ``data_bytes`` long in its reply, sent at every ``every``-th poll."""
+
+    data_bytes: int
+    every: int = 1
+
+
+RequestsOf = Callable[[ModbusProfile, float], Sequence[Request]]
+"""The requests of a profile whose device is polled every so many seconds."""
+FramesOf = Callable[[Dlt645Profile | Cjt188Profile, float], Sequence[FrameRead]]
+
+
+@dataclass(frozen=True, slots=True)
+class PolledPlan:
+    """A device's share of its bus: ``load_pct`` of the time, and the interval at which the bus would be busy enough."""
+
+    device: str
+    interval_s: float
+    load_pct: float
+    fits_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +88,16 @@ class BusPlan:
     requests_per_min: float
     load_pct: float
     assumption: str
+    polled: tuple[PolledPlan, ...] = ()
 
     @property
     def is_busy(self) -> bool:
         return self.load_pct > BUSY_PCT
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether the schedule cannot be kept: the collector then stretches all intervals alike."""
+        return self.load_pct > 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +134,17 @@ class Plan:
         return 100 * self.buffer_bytes / self.budget_bytes
 
 
-def plan(site: LoadedSite, requests_of: RequestsOf) -> Plan:
-    """The plan of a site. ``requests_of`` gives the read requests of a Modbus profile, as the poller groups them."""
+def every_read(profile: Dlt645Profile | Cjt188Profile, _interval_s: float) -> Sequence[FrameRead]:
+    """The reads of a meter, all at every poll."""
+    if isinstance(profile, Cjt188Profile):
+        return [FrameRead(profile.reply_bytes)]
+    reads = dlt645.plan(profile.points, blocks=profile.blocks)
+    return [FrameRead(sum(profile.points[name].length for name, _ in read.places)) for read in reads]
+
+
+def plan(site: LoadedSite, requests_of: RequestsOf, frames_of: FramesOf = every_read) -> Plan:
+    """The plan of a site. ``requests_of`` gives the read requests of a Modbus profile, as the poller groups them, and
+    ``frames_of`` the reads of a DL/T 645 or CJ/T 188 profile."""
     points = sum(len(site.profiles[device.profile].points) for device in site.file.devices)
     readings = round(sum(_readings_per_day(site, device) for device in site.file.devices))
     slots_per_point = 96 * QUARTER_DAYS + 24 * HOUR_DAYS + DAY_DAYS
@@ -107,7 +153,7 @@ def plan(site: LoadedSite, requests_of: RequestsOf) -> Plan:
         devices=len(site.file.devices),
         points=points,
         virtual_points=len(site.file.points),
-        buses=tuple(_bus(site, bus, requests_of) for bus in site.file.buses),
+        buses=tuple(_bus(site, bus, requests_of, frames_of) for bus in site.file.buses),
         topics=tuple((broker.id, _topics(site, broker.id)) for broker in site.file.brokers),
         uplinks=tuple(
             UplinkPlan(uplink.id, uplink.kind, uplink.url, uplink.only.quantities, uplink.enabled)
@@ -120,7 +166,7 @@ def plan(site: LoadedSite, requests_of: RequestsOf) -> Plan:
     )
 
 
-def poll_interval_s(device: Device, profile: ModbusProfile | MqttProfile) -> float:
+def poll_interval_s(device: Device, profile: AnyProfile) -> float:
     """How often a device is asked, or speaks by itself, in seconds."""
     own = profile.interval_s if isinstance(profile, MqttProfile) else POLL_INTERVAL_S
     return device.poll_interval_s or own
@@ -131,20 +177,65 @@ def _readings_per_day(site: LoadedSite, device: Device) -> float:
     return len(profile.points) * DAY_S / poll_interval_s(device, profile)
 
 
-def _bus(site: LoadedSite, bus: Bus, requests_of: RequestsOf) -> BusPlan:
-    requests, per_s, load = 0, 0.0, 0.0
+def _bus(site: LoadedSite, bus: Bus, requests_of: RequestsOf, frames_of: FramesOf) -> BusPlan:
+    requests, per_s = 0, 0.0
+    loads: list[tuple[str, float, float]] = []
     devices = [device for device in site.file.devices if device.bus == bus.id]
     for device in devices:
-        profile = site.profiles[device.profile]
-        if not isinstance(profile, ModbusProfile):
+        profile, load = site.profiles[device.profile], 0.0
+        if isinstance(profile, MqttProfile):
             continue
-        for request in requests_of(profile):
-            rate = 1 / (poll_interval_s(device, profile) * request.every)
+        interval_s = poll_interval_s(device, profile)
+        for every, cost_s in _costs(bus, profile, interval_s, requests_of, frames_of):
+            rate = 1 / (interval_s * every)
             requests += 1
             per_s += rate
-            load += rate * (request_s(bus, request.registers) + profile.limits.pause_ms / 1000)
+            load += rate * cost_s
+        loads.append((device.id, interval_s, 100 * load))
     line = f"{bus.port} {bus.baudrate} Bd" if isinstance(bus, SerialBus) else _address(bus)
-    return BusPlan(bus.id, bus.kind, line, len(devices), requests, 60 * per_s, 100 * load, _assumption(bus))
+    load_pct = sum(load for _, _, load in loads)
+    stretch = max(1.0, load_pct / BUSY_PCT)
+    polled = tuple(PolledPlan(name, every, load, math.ceil(every * stretch)) for name, every, load in loads)
+    return BusPlan(
+        bus.id, bus.kind, line, len(devices), requests, 60 * per_s, load_pct, _assumption(bus), polled
+    )
+
+
+def _costs(
+    bus: Bus,
+    profile: ModbusProfile | Dlt645Profile | Cjt188Profile,
+    interval_s: float,
+    requests_of: RequestsOf,
+    frames_of: FramesOf,
+) -> list[tuple[int, float]]:
+    """At every how many polls each request of a device is sent, and its seconds of the bus."""
+    if isinstance(profile, ModbusProfile):
+        pause_s = profile.limits.pause_ms / 1000
+        requests = requests_of(profile, interval_s)
+        return [(one.every, request_s(bus, one.registers) + pause_s) for one in requests]
+    pause_s = profile.pause_ms / 1000
+    return [(one.every, frame_s(bus, one.data_bytes) + pause_s) for one in frames_of(profile, interval_s)]
+
+
+def overloads(found: Plan) -> list[str]:
+    """A sentence for each bus whose schedule does not fit: its devices and what would fit."""
+    return [_overload(bus) for bus in found.buses if bus.is_overloaded]
+
+
+def _overload(bus: BusPlan) -> str:
+    heaviest = sorted(bus.polled, key=lambda one: -one.load_pct)
+    named = ", ".join(f"{one.device} {one.load_pct:.0f} %" for one in heaviest[:DEVICES_NAMED])
+    more = f" and {len(heaviest) - DEVICES_NAMED} more" if len(heaviest) > DEVICES_NAMED else ""
+    fits = {one.interval_s: one.fits_s for one in bus.polled}
+    change = ", ".join(f"{was:g} → {fit:g}" for was, fit in sorted(fits.items()))
+    return (
+        f"bus {bus.bus}: its devices need {bus.load_pct:.0f} % of its time ({named}{more}), so all would be polled "
+        f"more rarely than they should; would fit: poll_interval_s {change}, or part the line in {_lines(bus)}"
+    )
+
+
+def _lines(bus: BusPlan) -> int:
+    return math.ceil(bus.load_pct / BUSY_PCT)
 
 
 def _address(bus: TcpBus) -> str:
@@ -165,9 +256,20 @@ def request_s(bus: Bus, registers: int) -> float:
     return (8 + 5 + 2 * registers) * character_s + 2 * silence_s + TURNAROUND_S
 
 
+def frame_s(bus: Bus, data_bytes: int) -> float:
+    """Seconds a bus is taken by one read of a DL/T 645 or CJ/T 188 meter whose reply has so many bytes of data."""
+    baudrate, bits = METER_BAUDRATE, 11
+    if isinstance(bus, SerialBus):
+        baudrate, bits = bus.baudrate, 9 + bus.stopbits + (bus.parity != "N")
+    return (METER_CHARACTERS + data_bytes) * bits / baudrate + METER_TURNAROUND_S
+
+
 def _assumption(bus: Bus) -> str:
     if bus.kind == "modbus-tcp":
         return f"{TCP_ROUND_TRIP_S * 1000:.0f} ms a request"
+    if bus.kind in {"serial-meter", "serial-meter-over-tcp"}:
+        speed = "" if isinstance(bus, SerialBus) else f"{METER_BAUDRATE} Bd behind the server, "
+        return f"{speed}{METER_TURNAROUND_S * 1000:.0f} ms turn-round of a meter"
     turnaround = f"{TURNAROUND_S * 1000:.0f} ms turn-round of the meter"
     return (
         turnaround if isinstance(bus, SerialBus) else f"{SERVER_BAUDRATE} Bd behind the server, {turnaround}"

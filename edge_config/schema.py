@@ -7,13 +7,15 @@ reported at once with file, line and column.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 PointId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\.[a-z][a-z0-9_]{0,31}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+TopicPrefix = Annotated[str, Field(pattern=r"^[^+#/][^+#]{0,199}$")]
+PlaceTopic = Annotated[str, Field(pattern=r"^(?:[^+#/]+/)*\+(?:/[^+#/]+)*$")]
 EnergyCode = Annotated[str, Field(pattern=r"^[0-9]{2}[0-9A-Z]{3}$")]
 
 
@@ -47,16 +49,20 @@ class Space(Section):
 
 
 class TcpBus(Section):
-    """Modbus TCP, or RTU frames over TCP as serial servers send them. IPv6 addresses are written bare."""
+    """Modbus TCP, or RTU frames over TCP as serial servers send them, or DL/T 645 and CJ/T 188 meters behind such a server.
+    IPv6 addresses are written bare."""
 
     id: Id
-    kind: Literal["modbus-tcp", "modbus-rtu-over-tcp"]
+    kind: Literal["modbus-tcp", "modbus-rtu-over-tcp", "serial-meter-over-tcp"]
     host: str = Field(min_length=1)
     port: Port = 502
     timeout_s: float = Field(default=1.0, gt=0, le=10)
 
 
 class SerialBus(Section):
+    """A serial line. Of kind serial-meter it is as DL/T 645 and CJ/T 188 meters want it where the file does not say:
+    2400 baud, even parity, a second for an answer."""
+
     id: Id
     kind: Literal["modbus-rtu", "serial-meter"]
     port: str = Field(min_length=1)
@@ -65,6 +71,15 @@ class SerialBus(Section):
     stopbits: Literal[1, 2] = 1
     timeout_s: float = Field(default=0.5, gt=0, le=10)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_meters_want_it(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("kind") == "serial-meter":
+            return METER_LINE | given
+        return given
+
+
+METER_LINE = {"baudrate": 2400, "parity": "E", "timeout_s": 1.0}
 
 Bus = Annotated[TcpBus | SerialBus, Field(discriminator="kind")]
 
@@ -77,6 +92,12 @@ class Broker(Section):
     password_file: str | None = None
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     in_flight_max: int = Field(default=200, ge=1, le=65535)
+    ca_file: str | None = None
+    """PEM of who signed the broker's certificate; TLS is spoken where it is named, and the host name always checked."""
+    cert_file: str | None = None
+    key_file: str | None = None
+    discover: tuple[TopicPrefix, ...] = ()
+    """Topics under which strangers become candidates for adoption; ``homeassistant`` means its discovery messages."""
 
 
 class Device(Section):
@@ -92,6 +113,7 @@ class Device(Section):
     address: str | None = Field(default=None, pattern=r"^[0-9A-Fa-f]{12,14}$")
     broker: Id | None = None
     topic: str | None = None
+    identity: str | None = Field(default=None, min_length=1, max_length=64)
     space: Id | None = None
     parent: Id | None = None
     energy_code: EnergyCode | None = None
@@ -101,6 +123,16 @@ class Device(Section):
     time: Literal["device", "arrival"] = "device"
     power_max_kw: float | None = Field(default=None, gt=0)
     flow_max_m3h: float | None = Field(default=None, gt=0)
+
+
+class Mapping(Section):
+    """Many devices of one profile behind a broker. In ``topic`` the ``+`` is the place of one device's name, which is its id;
+    ``names`` are the devices that are taken up, each with its space. Any other name under the topic is a candidate."""
+
+    broker: Id
+    topic: PlaceTopic
+    profile: str
+    names: dict[Id, Id | None] = Field(default_factory=dict)
 
 
 class VirtualPoint(Section):
@@ -164,6 +196,7 @@ class SiteFile(Section):
     buses: tuple[Bus, ...] = ()
     brokers: tuple[Broker, ...] = ()
     devices: tuple[Device, ...] = ()
+    mappings: tuple[Mapping, ...] = ()
     points: tuple[VirtualPoint, ...] = ()
     tariffs: str | None = None
     calendar: str | None = None

@@ -5,13 +5,13 @@ Pure once loaded; ``loader`` reads the files and reports what is wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from devices.profile import ModbusProfile, MqttProfile
+from devices.profile import AnyProfile
 from edge_config.problems import Problem
 from edge_config.schema import CalendarDay, Device, LimitsFile, SiteFile, Space
 
@@ -51,11 +51,13 @@ class LoadedSite:
     file: SiteFile
     folder: Path
     path: Path
-    profiles: dict[str, ModbusProfile | MqttProfile]
+    profiles: dict[str, AnyProfile]
     limits: LimitsFile | None = None
     calendar: SchoolCalendar = SchoolCalendar()
     warnings: tuple[Problem, ...] = ()
     """What works and is still worth a look; ``check`` prints it."""
+    adopted: tuple[str, ...] = ()
+    """Ids of the devices that stand in ``site.d/web.yaml`` and not in the installer's file."""
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -74,8 +76,18 @@ class LoadedSite:
         return self.folder / self.file.buffer.path
 
     @property
+    def web_path(self) -> Path:
+        return self.folder / "site.d" / "web.yaml"
+
+    @property
     def control_path(self) -> Path:
         return self.buffer_path.parent / "control.sock"
+
+    def with_device(self, device: Device, profile: AnyProfile) -> LoadedSite:
+        """The site and one more device that staff adopted."""
+        file = self.file.model_copy(update={"devices": (*self.file.devices, device)})
+        profiles = {**self.profiles, device.profile: profile}
+        return replace(self, file=file, profiles=profiles, adopted=(*self.adopted, device.id))
 
     def building_of(self, space_id: str | None) -> Space | None:
         """The building a space lies in, or None for what lies in none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from devices.profile import ModbusProfile, Wire
+from devices.profile import MqttProfile, Wire
 from edge_config.draft import Draft, Profile
 from edge_config.problems import DocPath, Finding, nearest
 from edge_config.schema import Device, TcpBus
@@ -12,7 +12,10 @@ from edge_config.schema import Device, TcpBus
 MISSING, NO_WIRE = "is missing", "names neither a bus nor a broker"
 LACKS = (MISSING, NO_WIRE)
 """Findings about what is not there: no proof where a wrong key was left out."""
-MODBUS_BUSES = ("modbus-tcp", "modbus-rtu-over-tcp", "modbus-rtu")
+METER_WIRES = (Wire.DLT645, Wire.CJT188)
+SERIAL_LINES = ("serial-meter", "serial-meter-over-tcp", "modbus-rtu", "modbus-rtu-over-tcp")
+"""Buses that carry RTU frames, DL/T 645 and CJ/T 188 in turns; modbus-tcp carries Modbus only."""
+ADDRESS_DIGITS = {Wire.DLT645: 12, Wire.CJT188: 14}
 
 
 def check(draft: Draft) -> Iterator[Finding]:
@@ -26,13 +29,20 @@ def check(draft: Draft) -> Iterator[Finding]:
             yield Finding((*path, "profile"), f"no profile is called {device.profile!r}", right)
         findings = [*_one_wire(device, path)]
         if profile is not None:
-            findings += _modbus(draft, device, path) if profile.wire is Wire.MODBUS else _mqtt(device, path)
+            if profile.wire in METER_WIRES:
+                findings += meter(draft, device, profile, path)
+            elif profile.wire is Wire.MODBUS:
+                findings += _modbus(device, path)
+            else:
+                findings += _mqtt(device, path)
         yield from (one for one in findings if path not in draft.patched or one.wrong not in LACKS)
         if profile is not None:
             yield from _ratios(draft, device, profile, path)
     yield from same_unit(draft)
+    yield from same_address(draft)
     yield from same_topic(draft)
     yield from same_line(draft)
+    yield from certificates(draft)
     if not draft.ids.get("devices"):
         yield Finding(
             ("devices",),
@@ -49,8 +59,8 @@ def _one_wire(device: Device, path: DocPath) -> Iterator[Finding]:
         yield Finding((*path, "broker"), "names a bus and a broker", "keep the one the device is wired to")
 
 
-def _modbus(draft: Draft, device: Device, path: DocPath) -> Iterator[Finding]:
-    """A Modbus profile needs a Modbus bus and a unit id, and neither broker nor topic."""
+def _modbus(device: Device, path: DocPath) -> Iterator[Finding]:
+    """A Modbus profile needs a bus, whatever its kind, and a unit id, and neither broker nor topic."""
     if device.broker is not None and device.bus is None:
         yield Finding(
             (*path, "broker"),
@@ -61,13 +71,43 @@ def _modbus(draft: Draft, device: Device, path: DocPath) -> Iterator[Finding]:
         yield Finding(
             (*path, "unit_id"), MISSING, "add `unit_id:` with the meter's Modbus address (1 to 247)"
         )
-    bus = next((bus for bus in draft.buses.values() if bus.id == device.bus), None)
-    if bus is not None and bus.kind not in MODBUS_BUSES:
-        wrong = f"{device.profile} speaks Modbus, the bus {bus.id!r} is of kind {bus.kind}"
-        yield Finding(
-            (*path, "bus"), wrong, "name a bus of kind modbus-tcp, modbus-rtu-over-tcp or modbus-rtu"
-        )
     yield from _stray(device, path, ("topic", "address"), "a Modbus device")
+
+
+def meter(draft: Draft, device: Device, profile: Profile, path: DocPath) -> Iterator[Finding]:
+    """A DL/T 645 or CJ/T 188 profile needs a serial line and an address, and no unit id, broker or topic."""
+    digits = ADDRESS_DIGITS[profile.wire]
+    if device.broker is not None and device.bus is None:
+        wrong = f"{device.profile} is a serial meter's profile on a broker"
+        yield Finding((*path, "broker"), wrong, "write `bus:` and `address:`")
+    elif device.address is None:
+        right = f"add `address:` with the {digits} digits on the meter's plate"
+        yield Finding((*path, "address"), MISSING, right)
+    elif not (device.address.isdecimal() and len(device.address) == digits):
+        wrong = f"{device.address!r} is not {digits} digits"
+        right = f'write the number on the plate, in quotes, with zeros on its left: "{device.address.zfill(digits)}"'
+        if len(device.address) > digits or not device.address.isdecimal():
+            right = f"write the {digits} digits on the plate, in quotes"
+        yield Finding((*path, "address"), wrong, right)
+    bus = next((bus for bus in draft.buses.values() if bus.id == device.bus), None)
+    if bus is not None and bus.kind not in SERIAL_LINES:
+        wrong = f"{device.profile} is a serial meter, the bus {bus.id!r} is of kind {bus.kind}"
+        right = "name a bus of kind serial-meter, serial-meter-over-tcp, modbus-rtu or modbus-rtu-over-tcp"
+        yield Finding((*path, "bus"), wrong, right)
+    yield from _stray(device, path, ("topic", "unit_id"), "a serial meter")
+
+
+def same_address(draft: Draft) -> Iterator[Finding]:
+    """One line, one meter's address, one device. An electricity and a water meter may have the same number."""
+    seen: dict[tuple[str, str], DocPath] = {}
+    for index, device in draft.devices.items():
+        if device.bus is None or device.address is None:
+            continue
+        path: DocPath = ("devices", index, "address")
+        first = seen.setdefault((device.bus, device.address), path)
+        if first != path:
+            wrong = f"meter {device.address} of bus {device.bus!r} is already taken"
+            yield Finding(path, wrong, "correct the one that was mistyped", first)
 
 
 def _mqtt(device: Device, path: DocPath) -> Iterator[Finding]:
@@ -92,7 +132,7 @@ def _stray(device: Device, path: DocPath, keys: tuple[str, ...], what: str) -> I
 
 def _ratios(draft: Draft, device: Device, profile: Profile, path: DocPath) -> Iterator[Finding]:
     """A ratio that no register of the profile uses changes nothing: the meter has applied it already."""
-    points = profile.points.values() if isinstance(profile, ModbusProfile) else ()
+    points = () if isinstance(profile, MqttProfile) else profile.points.values()
     used = "".join(point.ratio for point in points)
     for key, word in (("ct_ratio", "ct"), ("pt_ratio", "pt")):
         if (*path, key) in draft.written and word not in used:
@@ -144,3 +184,15 @@ def same_line(draft: Draft) -> Iterator[Finding]:
             yield Finding(
                 path, f"another bus already uses {where}", "put the devices of one line on one bus", first
             )
+
+
+def certificates(draft: Draft) -> Iterator[Finding]:
+    """A client certificate goes with its key and with the broker's CA; a password over plain TCP is open to read."""
+    for index, broker in draft.brokers.items():
+        path: DocPath = ("brokers", index)
+        if (broker.cert_file is None) is not (broker.key_file is None):
+            key, other = ("cert_file", "key_file") if broker.cert_file else ("key_file", "cert_file")
+            yield Finding((*path, key), f"stands without `{other}`", "name certificate and key, or neither")
+        if broker.cert_file is not None and broker.ca_file is None:
+            right = "add `ca_file:` with the certificate that signed the broker's"
+            yield Finding((*path, "cert_file"), "means nothing without TLS", right)

@@ -52,6 +52,8 @@ class Document:
     key_marks: dict[DocPath, Mark]
     padded: frozenset[DocPath] = frozenset()
     problems: tuple[Problem, ...] = ()
+    elsewhere: dict[DocPath, str] = field(default_factory=dict)
+    """Entries that stand in another file than ``file``, by their path."""
 
     def mark(self, path: DocPath) -> Mark:
         """The place of a value, or of the nearest thing around it that is written."""
@@ -77,7 +79,9 @@ class Document:
 
     def problem(self, path: DocPath, wrong: str, right: str, *, at_key: bool = False) -> Problem:
         mark = self.key_mark(path) if at_key else self.mark(path)
-        return Problem(self.file, mark.line, mark.column, self.name(path), wrong, right)
+        return Problem(
+            self.elsewhere.get(path[:2], self.file), mark.line, mark.column, self.name(path), wrong, right
+        )
 
 
 def parse(text: str, file: str) -> Document:

@@ -43,9 +43,6 @@ class Account:
     watches: list[Watch] = field(default_factory=list)
     slots: OpenSlots | None = None
 
-    def steps(self, value: float) -> int:
-        return round(value * self.den / self.num)
-
     def value(self, steps: int) -> float:
         return steps * self.num / self.den
 
@@ -127,27 +124,29 @@ class Accounts:
 
     def book(self, connection: sqlite3.Connection, batch: Iterable[Reading], now: int) -> Outcome:
         """Store judged readings and everything that follows from them. Raises sqlite3.Error; nothing is kept then."""
-        outcome, rows = Outcome(), []
+        outcome = Outcome()
+        rows: list[readings.Row] = []
+        by_name, row_of, good = self._by_name, readings.row, Quality.GOOD
         for reading in batch:
-            account = self._by_name[reading.point]
-            steps = None if reading.value is None else account.steps(reading.value)
-            row = readings.row(
-                reading.measured_at, account.point_id, reading.received_at - reading.measured_at, steps,
-                reading.quality, reading.reason,
-            )  # fmt: skip
-            is_good = reading.quality is Quality.GOOD
-            if is_good and account.newest_at is not None and reading.measured_at > account.newest_at:
+            name, at, received_at, value, quality, reason = reading
+            account = by_name[name]
+            steps = None if value is None else round(value * account.den / account.num)
+            is_good = quality is good
+            # A plain 0: an enum takes the slow way into SQLite.
+            row = row_of(
+                at, account.point_id, received_at - at, steps, 0 if is_good else int(quality), reason
+            )
+            if is_good and account.newest_at is not None and at > account.newest_at:
                 rows.append(row)
             elif not self._is_new(connection, account, row, rows, outcome, now):
                 continue
             outcome.stored += 1
             if is_good and steps is not None:
-                account.newest_at = max(account.newest_at or 0, reading.measured_at)
+                if account.newest_at is None or at > account.newest_at:
+                    account.newest_at = at
                 self._count(connection, account, reading, steps, outcome, now)
-            elif reading.reason == "device_clock":
-                self._raise(
-                    connection, self._clocks.bad(account.point.device, now, reading.reason), outcome, now
-                )
+            elif reason == "device_clock":
+                self._raise(connection, self._clocks.bad(account.point.device, now, reason), outcome, now)
         readings.insert(connection, rows)
         self._finish(connection)
         return outcome
@@ -217,18 +216,21 @@ class Accounts:
         outcome: Outcome,
         now: int,
     ) -> None:
-        at = reading.measured_at
+        at, slots = reading.measured_at, account.slots
         sample = Sample(at, steps, self._tolerance(account, at) if self._spans else account.tolerance_ms)
-        if account.slots is None:
+        if slots is None:
             account.slots = OpenSlots(account.spec, round(account.point.expected_interval_s * 1000), sample)
-        elif at > account.slots.newest.at:
-            self._close(connection, account, account.slots.add(sample), now)
-            if account.slots.resets or account.slots.dips:
+            self._touched.add(account.point.name)
+        elif at > slots.newest.at:
+            closed = slots.add(sample)
+            if closed or slots.is_waiting:  # else the mark is what it was
+                self._touched.add(account.point.name)
+                self._close(connection, account, closed, now)
+            if slots.resets or slots.dips:
                 self._falls(connection, account, outcome, now)
         else:
             self._late(connection, account, sample, now)
             return
-        self._touched.add(account.point.name)
         for watch in account.watches:
             event = watch.step(at, account.value(steps))
             if event is not None:

@@ -7,13 +7,16 @@ then the buffer closes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from edge_config.schema import Bus, HttpUplink
+from edge_config.schema import Bus, Device, HttpUplink
 from edge_config.site import LoadedSite
+from gateway.adoption import Adoption
+from gateway.candidate import Candidate
 from gateway.commands import handlers
 from gateway.control.server import ControlServer
 from gateway.errors import ConfigError
@@ -21,10 +24,12 @@ from gateway.feed import BufferFeed
 from gateway.ingest import Door
 from gateway.metrics import health_of, registry_of
 from gateway.points import build_points
-from gateway.sources.mqtt import BrokerSource, build_broker, run_broker
+from gateway.sources.mqtt import BrokerSource, build_broker, mqtt_device, run_broker
 from gateway.sources.poll import build_bus, run_bus
-from gateway.sources.polled_device import PolledDevice
+from gateway.sources.polled import AnyDevice
+from gateway.sources.recording import Recorder
 from gateway.sources.seam import Exchange
+from gateway.store import candidates
 from gateway.uplinks.drain import run_uplink
 from gateway.uplinks.feed import Identity
 from runtime import logs
@@ -36,17 +41,23 @@ log = logs.get("collector")
 Source = Callable[[Door], Coroutine[Any, Any, None]]
 
 
-async def collect(site: LoadedSite, clock: Clock, stop: asyncio.Event) -> None:
+async def collect(
+    site: LoadedSite, clock: Clock, stop: asyncio.Event, recorder: Recorder | None = None
+) -> None:
     """Run the collector until ``stop``. Raises ConfigError, StoreError or StoreLockedError when it cannot begin."""
-    sources, points = _sources(site, clock), build_points(site)
+    brokers = {broker.id: _tapped(build_broker(site, broker), recorder) for broker in site.file.brokers}
+    sources, points = _sources(site, clock, brokers, recorder), build_points(site)
     async with AsyncExitStack() as stack:
         door = await stack.enter_async_context(Door(site, points, clock))
         feed = await stack.enter_async_context(BufferFeed(site.buffer_path, door, clock))
         stack.callback(_health_server(site, door, clock).close)
         writer = asyncio.create_task(door.run(), name="door")
         control = ControlServer(
-            site.control_path, handlers(door, clock, lambda: health_of(door, clock).facts)
-        )
+            site.control_path,
+            handlers(
+                door, clock, lambda: health_of(door, clock).facts, Adoption(site, door, partial(_take_up, brokers))
+            ),
+        )  # fmt: skip
         log.info("collecting", site=site.file.site.id, points=len(points), epoch=door.epoch)
         async with asyncio.TaskGroup() as outer:
             uplinks = [outer.create_task(work) for work in _uplinks(site, door, feed, clock)]
@@ -73,23 +84,39 @@ async def _run_until(
             task.cancel()
 
 
-def _sources(site: LoadedSite, clock: Clock) -> list[Source]:
+def _sources(
+    site: LoadedSite, clock: Clock, brokers: Mapping[str, BrokerSource], recorder: Recorder | None
+) -> list[Source]:
     """Every bus and broker of the site, ready to run on a door. Raises ConfigError for what cannot be used."""
     sources: list[Source] = []
     for bus in site.file.buses:
         devices, wire = build_bus(site, bus)
+        wire = wire if recorder is None else recorder.wire(bus.id, wire)
         sources.append(partial(_bus, bus, devices, wire, clock))
-    for broker in site.file.brokers:
-        sources.append(partial(_broker, build_broker(site, broker), clock))
+    for broker in brokers.values():
+        sources.append(partial(_broker, broker, clock))
     return sources
 
 
-async def _bus(bus: Bus, devices: Sequence[PolledDevice], wire: Exchange, clock: Clock, door: Door) -> None:
+async def _bus(bus: Bus, devices: Sequence[AnyDevice], wire: Exchange, clock: Clock, door: Door) -> None:
     await run_bus(bus, devices, wire, door, clock)
 
 
 async def _broker(source: BrokerSource, clock: Clock, door: Door) -> None:
-    await run_broker(source, door, clock)
+    async def keep(found: list[Candidate]) -> None:
+        await door.execute(lambda connection, _: candidates.put(connection, found))
+
+    await run_broker(source, door, clock, keep=keep)
+
+
+def _tapped(source: BrokerSource, recorder: Recorder | None) -> BrokerSource:
+    """The source, its messages written down where a recording is wanted."""
+    return source if recorder is None else replace(source, tap=recorder.tap(source.access.broker.id))
+
+
+def _take_up(brokers: Mapping[str, BrokerSource], site: LoadedSite, device: Device) -> None:
+    """A device that staff adopted, on its way to its broker."""
+    brokers[str(device.broker)].arrivals.put_nowait(mqtt_device(site, device))
 
 
 def _uplinks(site: LoadedSite, door: Door, feed: BufferFeed, clock: Clock) -> list[Coroutine[Any, Any, None]]:

@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 
 from district.contract import StatementBody
 from gateway.accounts import Accounts
+from gateway.adoption import Adoption, forget
 from gateway.control.protocol import Command
 from gateway.errors import ControlError
 from gateway.ingest import Door
-from gateway.store import bodies, events
+from gateway.store import bodies, candidates, events
 from runtime.clock import Clock
 
 Handler = Callable[[Command], Awaitable[dict[str, Any]]]
 
 
-def handlers(door: Door, clock: Clock, status: Callable[[], dict[str, Any]]) -> Mapping[str, Handler]:
-    """Command name → what carries it out."""
+def handlers(
+    door: Door, clock: Clock, status: Callable[[], dict[str, Any]], adoption: Adoption | None = None
+) -> Mapping[str, Handler]:
+    """Command name → what carries it out. Without ``adoption`` there is no ``adopt``."""
 
     def kept(work: Callable[[sqlite3.Connection, Accounts, Command, int], dict[str, Any]]) -> Handler:
         async def handle(command: Command) -> dict[str, Any]:
@@ -37,7 +41,24 @@ def handlers(door: Door, clock: Clock, status: Callable[[], dict[str, Any]]) -> 
     async def say_status(_: Command) -> dict[str, Any]:
         return status()
 
-    return {"acknowledge": kept(_acknowledge), "statement": kept(_statement), "status": say_status}
+    known = {
+        "acknowledge": kept(_acknowledge), "statement": kept(_statement), "dismiss": kept(_dismiss), "status": say_status,
+    }  # fmt: skip
+    return known if adoption is None else {**known, "adopt": partial(_adopt, door, clock, adoption)}
+
+
+async def _adopt(door: Door, clock: Clock, adoption: Adoption, command: Command) -> dict[str, Any]:
+    """采用: a candidate becomes a device. What is done outside the transaction has the same effect if it comes again."""
+    known = await door.execute(lambda connection, _: events.act(connection, command.key))
+    if known is not None:
+        return known
+    answer, now = await adoption.adopt(command), clock.now_ms()
+
+    def keep(connection: sqlite3.Connection, _: Accounts, command: Command, __: int) -> dict[str, Any]:
+        forget(connection, command)
+        return answer
+
+    return await door.execute(lambda connection, accounts: _once(connection, accounts, command, now, keep))
 
 
 def _once(
@@ -61,6 +82,17 @@ def _acknowledge(connection: sqlite3.Connection, _: Accounts, command: Command, 
     if events.find(connection, command.subject) is None:
         raise ControlError(f"没有编号为 {command.subject} 的报警; there is no event {command.subject}")
     return {"event_id": command.subject, "acknowledged_by": command.user, "acknowledged_at": now}
+
+
+def _dismiss(connection: sqlite3.Connection, _: Accounts, command: Command, now: int) -> dict[str, Any]:
+    """忽略: a candidate is no longer shown."""
+    broker = str(command.body.get("broker", ""))
+    if not candidates.is_known(connection, broker, command.subject):
+        raise ControlError(
+            f"没有候选设备 {command.subject}; there is no candidate {command.subject} on broker {broker}"
+        )
+    candidates.dismiss(connection, broker, command.subject, now)
+    return {"topic": command.subject, "dismissed_at": now}
 
 
 def _statement(

@@ -27,6 +27,10 @@ class NoAnswerError(WireError):
     """Nothing came back in time, or nobody is connected; a later try may succeed."""
 
 
+class NotConnectedError(NoAnswerError):
+    """The bus itself cannot be opened or reached, so that no device on it can be judged."""
+
+
 class RefusedError(WireError):
     """The device answered that it will not: a Modbus exception. ``code`` is the exception code."""
 

@@ -143,6 +143,13 @@ class Door:
         self.hurry()
         return await future
 
+    async def take_site(self, site: LoadedSite, points: Sequence[Point]) -> None:
+        """Go on with a site that has more devices: all state is rebuilt from the buffer, as at a start. Between two
+        transactions, so nothing that waits is touched. Raises StoreError; ``run`` then opens the buffer again."""
+        self._site, self._all_points = site, points
+        self._validator.add({point.name: point for point in points})
+        await self._on_thread(self._open)
+
     def urgent(self) -> asyncio.Event:
         """A new event, set after every commit that holds an Event of the two highest levels; its holder clears it."""
         self._urgent.append(asyncio.Event())
@@ -209,6 +216,11 @@ class Door:
                 outcome, answers = await self._on_thread(self._transaction, batch, tick)
                 break
             except sqlite3.Error as error:
+                if self._closing and self.figures.problem is not None:
+                    raise StoreError(
+                        f"{self._site.buffer_path}: the last readings could not be committed ({error}); none of them was "
+                        "acknowledged, so the broker sends its own again"
+                    ) from error
                 await self._reopen(error)
         self.figures.problem = None
         self._account_for(outcome)

@@ -59,6 +59,11 @@ class OpenSlots:
     def newest(self) -> Sample:
         return self._samples[-1]
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether slots are closed whose value the next sample will tell; until then every sample moves the mark."""
+        return self.open_from < self.closed_to
+
     def add(self, sample: Sample) -> list[Interval]:
         """Take a good sample newer than the newest; the quarter-hours that it closes or makes known."""
         if isinstance(self._spec, CounterSpec) and sample.steps < self._samples[-1].steps:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 from devices import registers
-from devices.profile import FieldPoint, ModbusProfile, MqttProfile, RegisterPoint
+from devices.profile import AnyPoint, AnyProfile, FieldPoint, ModbusProfile, MqttProfile
 from devices.quantities import Kind
 from edge_config.schema import Device
 from edge_config.site import LoadedSite
 from gateway.model import Point
+from gateway.sources.frame_groups import slow_frames
+from gateway.sources.poll_groups import slow_every, slow_points
+from gateway.sources.request_plan import plan
 
 POLL_INTERVAL_S = 10.0
 """Where the site file gives none."""
@@ -17,7 +20,7 @@ POLL_INTERVAL_S = 10.0
 APPLIANCE_GROUPS = frozenset({"air", "canteen", "disinfection"})
 
 
-def expected_interval_s(device: Device, profile: ModbusProfile | MqttProfile) -> float:
+def expected_interval_s(device: Device, profile: AnyProfile) -> float:
     """How often the device's readings should come, in seconds."""
     if isinstance(profile, MqttProfile):
         return device.poll_interval_s or profile.interval_s
@@ -27,10 +30,24 @@ def expected_interval_s(device: Device, profile: ModbusProfile | MqttProfile) ->
 def build_points(site: LoadedSite) -> list[Point]:
     """All real points in the order of the site file; virtual points are sums over these and have no readings."""
     return [
-        _point(site, device, name, point)
+        _point(device, name, point, _interval_s(device, profile, is_slow=name in slow))
         for device in site.file.devices
-        for name, point in site.profiles[device.profile].points.items()
+        for profile in (site.profiles[device.profile],)
+        for slow in (_slow_points(profile),)
+        for name, point in profile.points.items()
     ]
+
+
+def _interval_s(device: Device, profile: AnyProfile, *, is_slow: bool) -> float:
+    """How often a point's readings should come, in seconds: a meter's slow group comes more rarely."""
+    interval_s = expected_interval_s(device, profile)
+    return interval_s * slow_every(interval_s) if is_slow else interval_s
+
+
+def _slow_points(profile: AnyProfile) -> frozenset[str]:
+    if isinstance(profile, ModbusProfile):
+        return slow_points(profile.points, plan(profile.points, profile.limits))
+    return slow_frames(profile)
 
 
 def parts(site: LoadedSite) -> set[str]:
@@ -44,9 +61,9 @@ def _is_appliance(site: LoadedSite, device: Device) -> bool:
     return device.energy_code is None and bool(groups & APPLIANCE_GROUPS)
 
 
-def _point(site: LoadedSite, device: Device, name: str, point: RegisterPoint | FieldPoint) -> Point:
+def _point(device: Device, name: str, point: AnyPoint, interval_s: float) -> Point:
     info, ratio = point.info, Decimal(1)
-    if isinstance(point, RegisterPoint):
+    if not isinstance(point, FieldPoint):
         ratio = registers.ratio_of(point, device.ct_ratio, device.pt_ratio)
     step = registers.resolution(point, ratio)
     modulus = registers.modulus(point, ratio, step)
@@ -54,7 +71,7 @@ def _point(site: LoadedSite, device: Device, name: str, point: RegisterPoint | F
     label = point.label
     return Point(
         name=f"{device.id}.{name}", device=device.id, space=device.space, quantity=point.quantity, unit=info.unit,
-        kind=info.kind, step=step, expected_interval_s=expected_interval_s(device, site.profiles[device.profile]),
+        kind=info.kind, step=step, expected_interval_s=interval_s,
         range_min=None if low is None else low * float(ratio), range_max=None if high is None else high * float(ratio),
         modulus_steps=modulus, rate_max_per_h=_rate_max(device, info.kind, info.group), energy_code=device.energy_code,
         label_zh=(label and label.zh) or info.label_zh, label_en=(label and label.en) or info.label_en,

@@ -57,11 +57,15 @@ class _Bounds(NamedTuple):
 
 
 class Validator:
-    """Judges the readings of a fixed set of points; remembers each limited counter's newest value."""
+    """Judges the readings of the site's points; remembers each limited counter's newest value."""
 
     def __init__(self, points: Mapping[str, Point]) -> None:
         self._bounds = {name: _bounds(point) for name, point in points.items()}
         self._newest: dict[str, Reading] = {}
+
+    def add(self, points: Mapping[str, Point]) -> None:
+        """Points that join while we run."""
+        self._bounds.update({name: _bounds(point) for name, point in points.items()})
 
     def judge_all(self, readings: Iterable[Reading], *, exempt_clock: bool = False) -> Judged:
         """Judge in the order given. ``exempt_clock`` is for a replay or an import, which carry their own times.

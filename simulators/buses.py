@@ -13,11 +13,13 @@ from typing import Self
 
 from pymodbus.framer import FramerType
 
-from devices.profile import ModbusProfile
+from devices.profile import Cjt188Profile, Dlt645Profile, ModbusProfile
 from edge_config.schema import SerialBus, TcpBus
 from simulators.campus import Campus
 from simulators.errors import SimulatorError
+from simulators.frame_meter import FrameMeter, frame_meter
 from simulators.meter_device import Fault, MeterDevice, NowMs, meter_device, nobody
+from simulators.meter_line import MeterLine
 from simulators.pty_line import PtyLine
 from simulators.servers import SerialMeters, TcpMeters
 
@@ -28,12 +30,13 @@ class ServedBus:
 
     bus_id: str
     meters: dict[str, MeterDevice]
-    server: TcpMeters | SerialMeters
+    server: TcpMeters | SerialMeters | MeterLine
     port: int | None = None
     line: PtyLine | None = None
+    frame_meters: dict[str, FrameMeter] = field(default_factory=dict)
 
     async def close(self) -> None:
-        await self.server.shutdown()  # type: ignore[no-untyped-call]
+        await self.server.shutdown()
         if self.line is not None:
             self.line.close()
 
@@ -51,8 +54,7 @@ class Buses:
     async def __aenter__(self) -> Self:
         try:
             for bus in self.campus.site.file.buses:
-                if bus.kind != "serial-meter":
-                    self.served[bus.id] = await self._serve(bus)
+                self.served[bus.id] = await self._serve(bus)
         except BaseException:
             await self.close()
             raise
@@ -66,6 +68,9 @@ class Buses:
             await bus.close()
         self.served.clear()
 
+    def frame_meters(self) -> dict[str, FrameMeter]:
+        return {name: meter for bus in self.served.values() for name, meter in bus.frame_meters.items()}
+
     def meters(self) -> dict[str, MeterDevice]:
         return {name: meter for bus in self.served.values() for name, meter in bus.meters.items()}
 
@@ -78,7 +83,30 @@ class Buses:
                 meters[device.id] = meter_device(self.campus.of(device.id), profile, self.now_ms, fault)
         return meters
 
+    def _frame_meters(self, bus_id: str) -> dict[str, FrameMeter]:
+        meters = {}
+        for device in self.campus.site.file.devices:
+            profile = self.campus.site.profiles[device.profile]
+            if device.bus == bus_id and isinstance(profile, Dlt645Profile | Cjt188Profile):
+                fault = self.faults.get(device.id)
+                meters[device.id] = frame_meter(self.campus.of(device.id), profile, self.now_ms, fault)
+        return meters
+
+    async def _serve_line(self, bus: TcpBus | SerialBus, frame_meters: dict[str, FrameMeter]) -> ServedBus:
+        """A line on which several protocols take turns."""
+        modbus_meters = self._meters(bus.id)
+        server = MeterLine([*frame_meters.values()], [*modbus_meters.values()])
+        if isinstance(bus, SerialBus):
+            line = PtyLine(serial_path(self.campus.site.folder, bus))
+            server.serve_pty(line)
+            return ServedBus(bus.id, modbus_meters, server, line=line, frame_meters=frame_meters)
+        port = await server.serve_tcp(bus.host, self.ports.get(bus.id, bus.port))
+        return ServedBus(bus.id, modbus_meters, server, port=port, frame_meters=frame_meters)
+
     async def _serve(self, bus: TcpBus | SerialBus) -> ServedBus:
+        frame_meters = self._frame_meters(bus.id)
+        if frame_meters or bus.kind in {"serial-meter", "serial-meter-over-tcp"}:
+            return await self._serve_line(bus, frame_meters)
         meters = self._meters(bus.id)
         devices = [*(meter.sim_device() for meter in meters.values()), nobody()]
         if isinstance(bus, SerialBus):

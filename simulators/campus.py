@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from devices.profile import FieldPoint, RegisterPoint
+from devices.profile import AnyPoint, FieldPoint, RegisterPoint
 from edge_config.schema import Device
 from edge_config.site import LoadedSite
 from simulators.faces import Face, Number, field_face, register_face
+from simulators.frame_faces import frame_face
 from simulators.signals import Signal, is_counter, signal
 from simulators.world import World
 
@@ -26,7 +27,7 @@ class SimPoint:
     name: str
     device: Device
     key: str
-    spec: RegisterPoint | FieldPoint
+    spec: AnyPoint
     signal: Signal
     face: Face
     counts: bool
@@ -60,6 +61,12 @@ class CounterTruth:
     resolution: Decimal
 
 
+def _face(spec: AnyPoint, device: Device) -> Face:
+    if isinstance(spec, RegisterPoint):
+        return register_face(spec, device)
+    return field_face(spec) if isinstance(spec, FieldPoint) else frame_face(spec, device)
+
+
 class Campus:
     """Every point of a site by name (``device.point``), in the order of the site file."""
 
@@ -72,8 +79,8 @@ class Campus:
                 point = self._point(device, key, spec)
                 self.points[point.name] = point
 
-    def _point(self, device: Device, key: str, spec: RegisterPoint | FieldPoint) -> SimPoint:
-        face = register_face(spec, device) if isinstance(spec, RegisterPoint) else field_face(spec)
+    def _point(self, device: Device, key: str, spec: AnyPoint) -> SimPoint:
+        face = _face(spec, device)
         truth = signal(self.world, device, key, spec.quantity)
         return SimPoint(f"{device.id}.{key}", device, key, spec, truth, face, is_counter(spec.quantity))
 

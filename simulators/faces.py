@@ -15,6 +15,8 @@ from devices.profile import FieldPoint, RegisterPoint
 from edge_config.schema import Device
 
 Number = int | float
+EXPONENT_ROOM = 10_000
+"""How much more than its register holds a number with an exponent may show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,40 +79,49 @@ def _ratio(point: RegisterPoint, device: Device) -> Decimal:
     return factors[point.ratio]
 
 
-def _digits(resolution: Decimal) -> int:
+def digits_of(resolution: Decimal) -> int:
+    """Decimal places of a step."""
     exponent = resolution.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def _modulus(point: RegisterPoint) -> int | None:
     """Where a counter register wraps: where its profile says, else where its bits end."""
-    if not point.type.is_integer:
+    if not point.type.is_integer or point.parts or point.exponent:
         return None
     if point.rollover is not None:
         return int(point.rollover)
-    bits = int(point.type.value[1:]) - (point.type.value[0] == "i")
+    if point.type.value.startswith("bcd"):
+        return int(10 ** (point.type.bits // 4))
+    bits = point.type.bits - point.type.is_signed
     return 1 << min(bits, point.width or bits)
 
 
 def _span(point: RegisterPoint) -> tuple[Number, Number]:
-    if not point.type.is_integer:
+    if not point.type.is_integer or point.parts:
         return -3e38, 3e38
-    bits = int(point.type.value[1:])
-    return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if point.type.value[0] == "i" else (0, (1 << bits) - 1)
+    if point.bits is not None:
+        return 0, (1 << (point.bits[1] - point.bits[0] + 1)) - 1
+    if point.type.value.startswith("bcd"):
+        return 0, 10 ** (point.type.bits // 4) - 1
+    bits, room = point.type.bits, EXPONENT_ROOM if point.exponent else 1
+    half = 1 << (bits - 1)
+    lowest, highest = (-half, half - 1) if point.type.is_signed else (0, 2 * half - 1)
+    return lowest * room, highest * room
 
 
 def register_face(point: RegisterPoint, device: Device) -> Face:
     """The face of a Modbus point of this device. Integers never step finer than one."""
     ratio = _ratio(point, device)
-    whole = point.type.is_integer
+    whole = point.type.is_integer and not point.parts
     resolution = max(point.resolution, abs(point.scale)) if whole else point.resolution
     quantum = Fraction(resolution) / Fraction(abs(point.scale))
     lowest, highest = _span(point)
     return Face(
         unit=float(point.scale * ratio), offset=float(point.offset), quantum=Fraction(int(quantum)) if whole else quantum,
         resolution=resolution * ratio, micro_per_step=Fraction(resolution * ratio) * 1_000_000,
-        digits=_digits(resolution * ratio), lowest=lowest, highest=highest, modulus=_modulus(point),
-        whole=whole, single=point.type.value == "f32",
+        digits=digits_of(resolution * ratio), lowest=lowest, highest=highest, modulus=_modulus(point),
+        whole=whole, single=point.type.value == "f32" and not point.parts,
     )  # fmt: skip
 
 
@@ -119,7 +130,7 @@ def field_face(point: FieldPoint) -> Face:
     quantum = Fraction(point.resolution) / Fraction(abs(point.scale))
     return Face(
         unit=float(point.scale), offset=float(point.offset), quantum=quantum, resolution=point.resolution,
-        micro_per_step=Fraction(point.resolution) * 1_000_000, digits=_digits(point.resolution),
+        micro_per_step=Fraction(point.resolution) * 1_000_000, digits=digits_of(point.resolution),
         lowest=-3e38, highest=3e38, modulus=int(point.rollover) if point.rollover is not None else None,
         whole=True, single=False,
     )  # fmt: skip

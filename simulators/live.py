@@ -22,7 +22,8 @@ from runtime.health import Health, HealthServer
 from simulators.buses import Buses
 from simulators.campus import DEFAULT_SEED, Campus
 from simulators.errors import SimulatorError
-from simulators.meter_device import Fault
+from simulators.frame_meter import FrameMeter
+from simulators.meter_device import Fault, MeterDevice
 from simulators.sensors import BrokerLogin, Speaker
 
 log = logs.get("simulator")
@@ -55,7 +56,8 @@ class LiveFigures(Collector):
         answers = CounterMetricFamily(
             "simulator_modbus_requests", "Requests by meter and outcome", labels=["device", "outcome"]
         )
-        for name, meter in self._buses.meters().items():
+        meters: dict[str, MeterDevice | FrameMeter] = {**self._buses.meters(), **self._buses.frame_meters()}
+        for name, meter in meters.items():
             answers.add_metric([name, "answered"], meter.answered)
             answers.add_metric([name, "refused"], meter.refused)
         messages = CounterMetricFamily(
@@ -70,7 +72,10 @@ class LiveFigures(Collector):
     def health(self) -> Health:
         away = [s.login.broker_id for s in self._speakers if s.sensor_count and not s.is_connected]
         problems = tuple(f"sensors cannot reach broker {name}" for name in away)
-        return Health(problems, {"buses": len(self._buses.served), "meters": len(self._buses.meters())})
+        return Health(problems, {"buses": len(self._buses.served), "meters": self._meter_count()})
+
+    def _meter_count(self) -> int:
+        return len(self._buses.meters()) + len(self._buses.frame_meters())
 
 
 async def run_live(site: LoadedSite, clock: Clock, options: LiveOptions, stop: asyncio.Event) -> None:

@@ -6,13 +6,14 @@ goes where the family puts it. Written by this room's own few lines, apart from 
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from devices.profile import FieldPoint, MqttProfile
+from devices.profile import Channels, FieldPoint, MqttProfile, keys_of
 from simulators.campus import SimPoint
 
 
@@ -45,6 +46,9 @@ def _payload(profile: MqttProfile, suffix: str, fields: list[tuple[FieldPoint, f
     if profile.format == "plain":
         return _plain(*fields[0])
     form = _form(profile, suffix)
+    if profile.channels is not None:
+        _place(form, profile.channels.data, _channel_text(profile.channels, fields))
+        return json.dumps(form, separators=(",", ":"), ensure_ascii=False)
     for spec, raw in fields:
         _place(form, spec.path, _json_value(spec, raw, _at(form, spec.path)))
         if spec.unit_path:
@@ -52,6 +56,16 @@ def _payload(profile: MqttProfile, suffix: str, fields: list[tuple[FieldPoint, f
     if profile.time_path:
         _place(form, profile.time_path, _device_time(profile, ms))
     return json.dumps(form, separators=(",", ":"), ensure_ascii=False)
+
+
+def _channel_text(channels: Channels, fields: list[tuple[FieldPoint, float]]) -> str:
+    """Channel, type and value of every point one after the other, low byte first, in base64."""
+    data = b""
+    for spec, raw in fields:
+        form = str(channels.types[spec.path])
+        number = round(raw).to_bytes(int(form[1:]) // 8, "little", signed=form[0] == "i")
+        data += bytes.fromhex(spec.path) + number
+    return base64.b64encode(data).decode("ascii")
 
 
 def _form(profile: MqttProfile, suffix: str) -> dict[str, Any]:
@@ -66,7 +80,7 @@ def _form(profile: MqttProfile, suffix: str) -> dict[str, Any]:
 
 def _at(form: dict[str, Any], path: str) -> object:
     here: Any = form
-    for key in path.split("."):
+    for key in keys_of(path):
         if not isinstance(here, dict) or key not in here:
             return None
         here = here[key]
@@ -74,7 +88,7 @@ def _at(form: dict[str, Any], path: str) -> object:
 
 
 def _place(form: dict[str, Any], path: str, value: object) -> None:
-    *above, last = path.split(".")
+    *above, last = keys_of(path)
     here = form
     for key in above:
         here = here.setdefault(key, {})

@@ -6,7 +6,7 @@ pymodbus frames and sends; the bytes of the registers are ours. Knows its profil
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,7 +17,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from devices.profile import Limits, ModbusProfile, RegisterPoint
 from simulators.campus import SimPoint
 from simulators.errors import SimulatorError
-from simulators.registers import blocks, encode
+from simulators.registers import blocks, identity, layout
 
 SLOW_S = 2.0
 """Real seconds, never scaled: longer than any sensible time-out on a wire."""
@@ -41,13 +41,15 @@ class MeterDevice:
     points: Sequence[tuple[RegisterPoint, SimPoint]]
     now_ms: NowMs
     fault: Fault | None = None
+    marks: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """What stands at the identification registers, by function and address."""
     slow_s: float = SLOW_S
     answered: int = 0
     refused: int = 0
     _blocks: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._blocks = blocks(spec for spec, _ in self.points)
+        self._blocks = blocks((spec for spec, _ in self.points), (at for _, at in self.marks))
 
     def sim_device(self) -> SimDevice:
         data = [
@@ -77,7 +79,8 @@ class MeterDevice:
         return None
 
     def _refusal(self, function: int, address: int, count: int, values: object) -> ExcCodes | None:
-        if values is not None or all(spec.function != function for spec, _ in self.points):
+        functions = {spec.function for spec, _ in self.points} | {one for one, _ in self.marks}
+        if values is not None or function not in functions:
             return ExcCodes.ILLEGAL_FUNCTION
         if count > self.limits.registers_max:
             return ExcCodes.ILLEGAL_VALUE
@@ -88,15 +91,14 @@ class MeterDevice:
     def image(self, function: int, address: int, count: int) -> list[int]:
         """The registers [address, address + count) at this moment; what no point uses reads zero."""
         now = self.now_ms()
-        window = [0] * count
+        window = [self.marks.get((function, at), 0) for at in range(address, address + count)]
         for spec, point in self.points:
-            if spec.function != function or spec.end <= address or spec.address >= address + count:
+            if spec.function != function or spec.stop <= address or spec.start >= address + count:
                 continue
-            for offset, word in enumerate(
-                encode(point.raw(now), spec.type.value, spec.order), spec.address - address
-            ):
-                if 0 <= offset < count:
-                    window[offset] = word
+            for first, words in layout(spec, point.raw(now)):
+                for offset, word in enumerate(words, first - address):
+                    if 0 <= offset < count:
+                        window[offset] |= word  # points may share a register, each with its own bits
         return window
 
 
@@ -110,7 +112,7 @@ def meter_device(
         raise SimulatorError(f"{device.id}: the simulator serves registers, and {device.profile} maps coils")
     if device.unit_id is None:
         raise SimulatorError(f"{device.id}: has no unit_id")
-    return MeterDevice(device.unit_id, profile.limits, specs, now_ms, fault)
+    return MeterDevice(device.unit_id, profile.limits, specs, now_ms, fault, identity(profile))
 
 
 def nobody() -> SimDevice:

@@ -256,6 +256,7 @@ _BUILDERS: dict[str, Builder] = {
     EXPORT: _register(EXPORT),
     YIELD: _register(YIELD),
     VOLUME: _register(VOLUME),
+    "active_energy_tariff": _steady(1.5),
     "reactive_energy_import": _reactive_energy,
     "gas_volume": _steady(2.5),
     "heat_energy": _steady(0.2),
@@ -296,6 +297,8 @@ _BUILDERS: dict[str, Builder] = {
     "smoke": _quiet,
     "water_leak": _quiet,
     "battery": _battery,
+    "battery_low": _quiet,
+    "valve_closed": _quiet,
 }
 UNKNOWN = sorted(set(QUANTITIES) - set(_BUILDERS))
 """Quantities without a behaviour; a test keeps it empty."""

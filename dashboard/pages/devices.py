@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from dashboard.desk import Desk
+from dashboard.pages import strangers
 from dashboard.words import Figure
 from devices.quantities import QUANTITIES, Kind
 from gateway.query.views import DeviceRow, Latest
@@ -48,7 +49,7 @@ def build(desk: Desk) -> dict[str, Any]:
     )
     lines = [_line(desk, line, list(group)) for line, group in groupby(rows, key=lambda row: row.line)]
     online = sum(row.state == "online" for row in rows)
-    return {"lines": lines, "total": len(rows), "online": online}
+    return {"lines": lines, "total": len(rows), "online": online, "strangers": strangers.card(desk)}
 
 
 def _line(desk: Desk, name: str, rows: list[DeviceRow]) -> Line:

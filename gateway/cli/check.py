@@ -19,16 +19,23 @@ TOPICS_SHOWN = 50
 
 @click.command()
 @site_argument
-def check(site: Path) -> None:
+@click.option(
+    "--explain",
+    "device",
+    metavar="DEVICE",
+    help="Print instead how DEVICE is read: request bytes, topics, points.",
+)
+def check(site: Path, device: str | None) -> None:
     """Check a site file (检查配置) and print the plan it makes.
 
     Lists every error and warning as file:line:column: key: what is wrong, what would be right. Exit code 1 when
     there is an error; nothing is started and nothing is written.
     """
     from edge_config.loader import load_site
-    from edge_config.plan import plan
+    from edge_config.plan import overloads, plan
     from edge_config.problems import SiteProblems
     from gateway.errors import ConfigError
+    from gateway.sources.frame_groups import frame_reads
 
     try:
         loaded = load_site(site)
@@ -39,18 +46,34 @@ def check(site: Path) -> None:
             click.echo(f"错误 error    {problem}")
         counts = f"{_count(len(found.problems), 'error')}, {_count(len(found.warnings), 'warning')}"
         raise ConfigError(f"{site} cannot be used: {counts}") from None
+    if device is not None:
+        from gateway.commissioning.explain import explain
+
+        for line in explain(loaded, device):
+            click.echo(line)
+        return
     for warning in loaded.warnings:
         click.echo(f"警告 warning  {warning}")
-    for line in lines(plan(loaded, requests_of)):
+    planned = plan(loaded, requests_of, frame_reads)
+    for overload in overloads(planned):
+        click.echo(f"警告 warning  {overload}")
+    for line in lines(planned):
         click.echo(line)
+    if loaded.adopted:
+        click.echo(f"\n网页采用 Adopted in {loaded.web_path}: {', '.join(loaded.adopted)}")
 
 
-def requests_of(profile: ModbusProfile) -> Sequence[Request]:
-    """The reads of one poll, as the poller groups them."""
+def requests_of(profile: ModbusProfile, interval_s: float) -> Sequence[Request]:
+    """The reads of a poll as the poller groups them, those of the slow group at every so many polls."""
     from edge_config.plan import Request
-    from gateway.sources import request_plan
+    from gateway.sources import poll_groups, request_plan
 
-    return [Request(block.count) for block in request_plan.plan(profile.points, profile.limits)]
+    blocks = request_plan.plan(profile.points, profile.limits)
+    slow, every = poll_groups.slow_points(profile.points, blocks), poll_groups.slow_every(interval_s)
+    return [
+        Request(block.count, every if all(place.name in slow for place in block.places) else 1)
+        for block in blocks
+    ]
 
 
 def lines(plan: Plan) -> Iterator[str]:

@@ -38,6 +38,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Ask the buffer (查询): latest, series, totals, events, completeness.",
     ),
     "check": ("gateway.cli.check:check", "Check a site file (检查配置) and print the plan it makes."),
+    "bus": ("gateway.cli.bus:bus", "Put a bus into service (总线调试): scan, read, doctor, replay."),
+    "verify-sheet": (
+        "gateway.cli.verify_sheet:verify_sheet",
+        "Compare the gateway with the meters' panels (数据核对表).",
+    ),
     "status": (
         "gateway.cli.status:status",
         "Say how the gateway is (状态): devices, uplinks, alarms, health.",
@@ -80,8 +85,28 @@ def main() -> None:
     except GatewayError as error:
         click.echo(f"campus-gateway: {error}", err=True)
         sys.exit(1)
+    except BaseExceptionGroup as group:
+        sys.exit(_refused_together(group))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
+
+
+def _refused_together(group: BaseExceptionGroup) -> int:
+    """What several tasks of a process refused, a sentence each; anything else among it is a fault and shows its trace."""
+    refused, faults = group.split(GatewayError)
+    if faults is not None or refused is None:
+        raise group
+    for error in _leaves(refused):
+        click.echo(f"campus-gateway: {error}", err=True)
+    return 1
+
+
+def _leaves(group: BaseExceptionGroup) -> list[BaseException]:
+    return [
+        leaf
+        for error in group.exceptions
+        for leaf in (_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    ]

@@ -1,4 +1,4 @@
-"""``campus-gateway profiles list | show NAME | check [FILE…]``: the device profiles, for people.
+"""``campus-gateway profiles list | show NAME | check [FILE…] | new NAME | schema``: the device profiles, for people.
 
 Looks at files and prints; what a profile is and whether it is right is decided in ``devices``, the sentences about
 a file's shape in ``edge_config``.
@@ -6,6 +6,8 @@ a file's shape in ``edge_config``.
 
 from __future__ import annotations
 
+import json
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -18,23 +20,22 @@ import yaml
 from pydantic import ValidationError
 
 from devices import profile as device_profile
-from devices.profile import FieldPoint, ModbusProfile, MqttProfile, Names, RegisterPoint
+from devices.profile import AnyProfile, ModbusProfile, Wire
 from devices.proof import flaws
 from edge_config.explain import explain
 from edge_config.files import read_text
 from edge_config.problems import Problem, SiteProblems, choices, nearest
 from edge_config.yaml_marks import Document
 from edge_config.yaml_marks import parse as parse_marks
+from gateway.cli import profile_text
 from gateway.errors import ConfigError
 
-Profile = ModbusProfile | MqttProfile
-
-RATIOS = {"none": "", "ct": " × CT", "pt": " × PT", "ct_pt": " × CT × PT"}
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,47}")
 
 
 @click.group()
 def profiles() -> None:
-    """List, show and check device profiles (设备模板)."""
+    """List, show, check and begin device profiles (设备模板)."""
 
 
 @profiles.command("list")
@@ -42,7 +43,8 @@ def list_profiles() -> None:
     """One line for each packaged profile: name, wire, maker, points, title."""
     found = [device_profile.load(name) for name in device_profile.names()]
     _print_table(
-        (one.profile, one.wire.value, one.maker.en, _both(one.title), ", ".join(one.points)) for one in found
+        (one.profile, one.wire.value, one.maker.en, profile_text.both(one.title), ", ".join(one.points))
+        for one in found
     )
 
 
@@ -56,12 +58,14 @@ def show_profile(name: str) -> None:
             f"there is no profile {name!r}; {nearest(name, known, f'there are {choices(known, 40)}')}"
         )
     one = device_profile.load(name)
-    click.echo(f"{one.profile}: {_both(one.title)}")
-    click.echo(f"maker:   {_both(one.maker)}; models: {', '.join(one.models)}")
-    click.echo(f"wire:    {_wire(one)}")
+    click.echo(f"{one.profile}: {profile_text.both(one.title)}")
+    click.echo(f"maker:   {profile_text.both(one.maker)}; models: {', '.join(one.models)}")
+    click.echo(f"wire:    {profile_text.wire(one)}")
     click.echo(f"source:  {one.source}")
     click.echo("points:")
-    _print_table(_point_rows(one), indent="  ")
+    _print_table(profile_text.point_rows(one), indent="  ")
+    for mark in one.identify if isinstance(one, ModbusProfile) else ():
+        click.echo(f"known by: {profile_text.mark(mark)}")
     for caveat in one.caveats:
         click.echo(f"note:    {caveat}")
 
@@ -81,6 +85,37 @@ def check_profiles(files: tuple[Path, ...]) -> None:
             click.echo(f"{path}: right, every example gives what it says")
     if wrong:
         raise ConfigError(f"{wrong} of {len(paths)} profiles cannot be used; correct what is named above")
+
+
+@profiles.command("new")
+@click.argument("name")
+@click.option(
+    "--wire",
+    type=click.Choice([Wire.MODBUS.value, Wire.MQTT.value]),
+    default=Wire.MODBUS.value,
+    show_default=True,
+    help="How the device is spoken to.",
+)
+def new_profile(name: str, wire: str) -> None:
+    """Write NAME.yaml into this folder: a profile to fill in, with a comment at each key; overwrites nothing."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"{name!r} is no profile name; use lower-case letters, digits and hyphens, 2 to 48")
+    skeleton = resources.files("devices") / "skeletons" / f"{wire}.yaml"
+    path = Path(f"{name}.yaml")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(skeleton.read_text(encoding="utf-8").replace("{{name}}", name))
+    except FileExistsError as error:
+        raise ConfigError(f"{path} is there already; choose another name, or move it away") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+    click.echo(f"{path} is written; fill it in, and look at what `campus-gateway profiles check {path}` says")
+
+
+@profiles.command("schema")
+def print_schema() -> None:
+    """Print the JSON Schema of a profile file, for editors that check while one writes."""
+    click.echo(json.dumps(device_profile.schema(), ensure_ascii=False, indent=2))
 
 
 def packaged_files() -> list[Path]:
@@ -119,7 +154,7 @@ def _shape_problems(document: Document, text: str, stem: str) -> list[Problem]:
     return found
 
 
-def _explained(error: ValidationError, document: Document, shape: type[Profile]) -> list[Problem]:
+def _explained(error: ValidationError, document: Document, shape: type[AnyProfile]) -> list[Problem]:
     """pydantic's findings as sentences; what our own validators say is a sentence already."""
     details = error.errors(include_url=False)
     found = zip(explain(error, document, shape), details, strict=True)
@@ -132,38 +167,6 @@ def _explained(error: ValidationError, document: Document, shape: type[Profile])
 def _own_words(problem: Problem, context: dict[str, Any]) -> Problem:
     wrong, _, right = str(context["error"]).partition("; ")
     return replace(problem, wrong=wrong, right=right or "correct this entry")
-
-
-def _both(names: Names) -> str:
-    return names.en if names.zh is None else f"{names.en} {names.zh}"
-
-
-def _wire(one: Profile) -> str:
-    if isinstance(one, ModbusProfile):
-        pause = f", {one.limits.pause_ms} ms pause" if one.limits.pause_ms else ""
-        return f"Modbus, at most {one.limits.registers_max} registers in a request{pause}"
-    return f"MQTT, {one.format}, speaks every {one.interval_s:g} s"
-
-
-def _point_rows(one: Profile) -> list[tuple[str, ...]]:
-    if isinstance(one, ModbusProfile):
-        return [_register_row(name, point) for name, point in one.points.items()]
-    return [_field_row(name, point) for name, point in one.points.items()]
-
-
-def _register_row(name: str, point: RegisterPoint) -> tuple[str, ...]:
-    place = f"0x{point.address:04X} ({point.address}), function {point.function}"
-    number = f"{point.type} {point.order} × {point.scale}{RATIOS[point.ratio]}"
-    return (name, place, number, *_meaning(point))
-
-
-def _field_row(name: str, point: FieldPoint) -> tuple[str, ...]:
-    number = ", ".join(f"{word}={value:g}" for word, value in point.values.items()) or f"× {point.scale}"
-    return (name, f"{point.topic} {point.path}".strip() or "the payload", number, *_meaning(point))
-
-
-def _meaning(point: RegisterPoint | FieldPoint) -> tuple[str, str, str]:
-    return f"step {point.resolution}", point.info.unit, f"{point.info.label_en} {point.info.label_zh}"
 
 
 def _print_table(rows: Iterable[Sequence[str]], indent: str = "") -> None:

@@ -12,7 +12,16 @@ from gateway.errors import ConfigError
 
 def open_site(path: Path) -> LoadedSite:
     """The loaded site. Raises ConfigError with every problem as ``file:line:column: key: wrong, right``."""
+    return _opened(path, with_secrets=True)
+
+
+def open_without_secrets(path: Path) -> LoadedSite:
+    """The same for a command that logs in nowhere: secret files need not be there. Raises ConfigError."""
+    return _opened(path, with_secrets=False)
+
+
+def _opened(path: Path, *, with_secrets: bool) -> LoadedSite:
     try:
-        return load_site(path)
+        return load_site(path, with_secrets=with_secrets)
     except SiteProblems as problems:
         raise ConfigError(f"{path} cannot be used:\n{problems}") from problems

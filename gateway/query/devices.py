@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.profile import ModbusProfile, MqttProfile
+from devices.profile import AnyProfile, MqttProfile
 from edge_config.schema import Device
 from gateway.query.completeness import measured_share_today
 from gateway.query.latest import latest_of
@@ -38,7 +38,7 @@ def _row(snapshot: Snapshot, device: Device, rejected: dict[str, int], shares: d
     )  # fmt: skip
 
 
-def _address(device: Device, profile: ModbusProfile | MqttProfile) -> str:
+def _address(device: Device, profile: AnyProfile) -> str:
     if isinstance(profile, MqttProfile):
         return device.topic or ""
     return str(device.unit_id) if device.unit_id is not None else device.address or ""

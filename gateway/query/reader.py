@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from datetime import date
 
 from edge_config.site import LoadedSite
+from gateway.candidate import Candidate
 from gateway.errors import QueryError
 from gateway.query import (
     alarms,
+    candidates,
     cold,
     comparison,
     completeness,
@@ -147,6 +149,11 @@ class Reader:
     def devices(self) -> list[views.DeviceRow]:
         with self.look() as snapshot:
             return devices.devices(snapshot)
+
+    def candidates(self, limit: int = 100) -> list[Candidate]:
+        """What speaks on a broker and is no device of the site."""
+        with self.look() as snapshot:
+            return candidates.candidates(snapshot, limit)
 
     def uplinks(self) -> list[views.UplinkRow]:
         with self.look() as snapshot:

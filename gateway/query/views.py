@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway import candidate
+
+Candidate = candidate.Candidate
+"""A stranger on a broker, see ``gateway.candidate``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

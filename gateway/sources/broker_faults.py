@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge_config.schema import Broker
+from gateway.sources import tls
 
 UNSUPPORTED_PROTOCOL = 0x84
 BAD_LOGIN, NOT_AUTHORIZED = 0x86, 0x87
@@ -11,6 +12,14 @@ TOPICS_SHOWN_MAX = 3
 
 
 def no_broker(broker: Broker, error: Exception) -> str:
+    if tls.is_about(broker, error):
+        zh, en = tls.why(broker, error)
+        return f"与消息服务器 {_where(broker)} 的加密连接没有建立：{zh} / no connection to broker {_where(broker)}: {en}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f"无法读取 {error.filename}（{error.strerror}），请让网关用户可读"
+            f" / {error.filename} cannot be read ({error.strerror}): let the gateway's user read it"
+        )
     why = getattr(error, "strerror", None) or str(error) or "timed out"
     return (
         f"连接不上消息服务器 {_where(broker)}（{why}），请启动服务或改正地址"
@@ -32,6 +41,12 @@ def connect_refused(broker: Broker, code: int) -> str:
             f"消息服务器 {_where(broker)} 拒绝登录，请核对用户名 {broker.username} 和密码文件 {broker.password_file}"
             f" / broker {_where(broker)} refused the login: check username {broker.username}"
             f" and password file {broker.password_file}"
+        )
+    if code == UNSUPPORTED_PROTOCOL and broker.ca_file is not None and broker.cert_file is None:
+        return (
+            f"消息服务器 {_where(broker)} 握手后即断开，如其要求客户端证书请写 cert_file 和 key_file"
+            f" / broker {_where(broker)} hung up after the handshake: if it asks for a client certificate, write"
+            " cert_file and key_file"
         )
     if code == UNSUPPORTED_PROTOCOL:
         return (

@@ -43,6 +43,15 @@ def nonsense(unit_id: int, data: bytes) -> str:
     return f"地址 {unit_id} 的应答无法识别 / unit {unit_id} sent no valid reply: {shown}"
 
 
+def overloaded(load: float, stretch: float) -> str:
+    """``load`` is the share of the bus's time its polls would take, ``stretch`` what every interval is multiplied by."""
+    return (
+        f"总线超载：轮询需要 {100 * load:.0f} % 的时间，所有间隔已放长到 {stretch:g} 倍，请放长轮询间隔或分接到另一条总线"
+        f" / bus overloaded: its polls take {100 * load:.0f} % of its time and all come {stretch:g} times more rarely: "
+        "poll less often or part the line"
+    )
+
+
 def not_connected(bus: TcpBus | SerialBus) -> str:
     """Why a connection that just failed may have failed."""
     if isinstance(bus, TcpBus):

@@ -14,6 +14,8 @@ from functools import partial
 from typing import Protocol
 
 from gateway.model import Reading
+from gateway.sources.candidates import Candidates
+from gateway.sources.leftovers import leftovers
 from gateway.sources.mapping import Mapped, TopicMap
 from gateway.sources.presence import DeviceState, Presence
 from gateway.sources.seam import Delivery, Sink
@@ -38,13 +40,16 @@ class Valve(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """What outlives a connection: the broker's id, topics, presence, the door and the clock."""
+    """What outlives a connection: the broker's id, topics, presence, the door, the clock, and who may still be adopted."""
 
     broker: str
     topics: TopicMap
     presence: Presence
     sink: Sink
     clock: Clock
+    candidates: Candidates | None = None
+    tap: Callable[[Delivery], None] | None = None
+    """Told of every message as it comes, for a recording."""
 
 
 class Intake:
@@ -67,6 +72,8 @@ class Intake:
 
     def put(self, delivery: Delivery) -> None:
         """Take a message off the wire; its time of arrival is now."""
+        if self._ingest.tap is not None:
+            self._ingest.tap(delivery)
         self._waiting.append((self._ingest.clock.now_ms(), delivery))
         self._wake.set()
         self._adjust()
@@ -108,14 +115,25 @@ class Intake:
     def _map(self, arrived_ms: int, delivery: Delivery) -> Mapped:
         ingest = self._ingest
         if not ingest.topics.knows(delivery.topic):
-            # Left over in the broker's memory of our session from an older site file.
-            ingest.sink.reject(ingest.broker, "unknown_topic", delivery.topic)
-            if self._valve is not None and delivery.topic:
-                self._valve.unsubscribe(delivery.topic)
+            self._stranger(arrived_ms, delivery)
             return Mapped()
         return ingest.topics.map(
             delivery.topic, delivery.payload, is_retained=delivery.retained, now_ms=arrived_ms
         )
+
+    def _stranger(self, arrived_ms: int, delivery: Delivery) -> None:
+        """A candidate where we look for such; else left over in the broker's memory of our session from an older site file."""
+        ingest, topic = self._ingest, delivery.topic
+        candidates = ingest.candidates
+        if candidates is not None and candidates.covers(topic):
+            refused = candidates.see(topic, delivery.payload, arrived_ms, ingest.clock.monotonic_s())
+            if refused is not None:
+                ingest.sink.reject(refused.subject, refused.reason, refused.example)
+            return
+        ingest.sink.reject(ingest.broker, "unknown_topic", topic)
+        if self._valve is not None and topic:
+            for pattern in leftovers(topic, candidates.patterns if candidates is not None else ()):
+                self._valve.unsubscribe(pattern)
 
     def _note(self, mapped: Mapped, now_s: float) -> None:
         ingest = self._ingest

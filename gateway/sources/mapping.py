@@ -15,9 +15,13 @@ from devices.payloads import DEVICE_TIME, Decoded, PayloadError, decode
 from devices.profile import Availability, MqttProfile
 from devices.strict_json import read_object, text_of
 from gateway.model import Quality, Reading
+from gateway.sources.owners import WRONG_IDENTITY, Owners
 from gateway.validate import DEVICE_CLOCK, Rejection
 
 EXAMPLE_CHARACTERS_MAX = 200
+
+REPEATED_WITHIN_MS = 120_000
+"""A message number that comes again later is a new message: a device that joins anew counts from 0."""
 
 STAMP_AHEAD_MS_MAX = 60_000
 """After a step back of the clock larger than this, stamps follow the clock and not the last stamp."""
@@ -25,7 +29,8 @@ STAMP_AHEAD_MS_MAX = 60_000
 
 @dataclass(frozen=True, slots=True)
 class MqttDevice:
-    """A device behind a broker. ``interval_s`` is how often it should speak; ``zone`` the site's."""
+    """A device behind a broker. ``interval_s`` is how often it should speak; ``zone`` the site's; ``identity`` what its
+    payloads call it, where they do."""
 
     device: str
     topic: str
@@ -33,6 +38,7 @@ class MqttDevice:
     interval_s: float
     takes_device_time: bool = True
     zone: tzinfo | None = None
+    identity: str | None = None
 
 
 @dataclass(slots=True)
@@ -60,8 +66,10 @@ class TopicMap:
     def __init__(self, devices: Iterable[MqttDevice]) -> None:
         self._routes: dict[str, list[_Route]] = {}
         self._stamps: dict[str, int] = {}
+        self._arrivals: dict[str, dict[str, int]] = {}
+        self._owners = Owners()
         for device in devices:
-            self._add(device)
+            self.add(device)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -85,7 +93,9 @@ class TopicMap:
                 self._values(route, payload, is_retained, now_ms, mapped)
         return mapped
 
-    def _add(self, device: MqttDevice) -> None:
+    def add(self, device: MqttDevice) -> tuple[str, ...]:
+        """A device that joins while we run; the topics it speaks under."""
+        self._owners.add(device.device, device.topic, device.identity)
         names = {name: f"{device.device}.{name}" for name in device.profile.points}
         for suffix in device.profile.fields:
             self._routes.setdefault(device.topic + suffix, []).append(_Route(device, suffix, names))
@@ -93,9 +103,13 @@ class TopicMap:
         if availability is not None:
             route = _Route(device, availability.topic, names, availability)
             self._routes.setdefault(device.topic + availability.topic, []).append(route)
+        return tuple(topic for topic, found in self._routes.items() if found[-1].device is device)
 
     def _values(self, route: _Route, payload: bytes, is_retained: bool, now_ms: int, mapped: Mapped) -> None:
         device = route.device
+        if self._owners.is_of_another(device.device, payload):
+            mapped.rejections.append(Rejection(device.device, WRONG_IDENTITY, example(payload)))
+            return
         try:
             decoded = decode(device.profile, route.suffix, payload, device.zone)
         except PayloadError as error:
@@ -106,6 +120,8 @@ class TopicMap:
             # The broker kept it for late comers: nobody knows when it was measured.
             mapped.rejections.append(Rejection(device.device, "retained", example(payload)))
             return
+        if measured_at is None and decoded.message_id is not None:
+            measured_at = self._first_arrival(device.device, decoded.message_id, now_ms)
         mapped.presence.extend(() if is_retained else ((device.device, None),))
         if decoded.errors:
             _reject_errors(route, decoded, payload, mapped)
@@ -119,6 +135,15 @@ class TopicMap:
                 mapped.readings.append(Reading(point, at, now_ms, None, Quality.BAD, DEVICE_CLOCK))
             else:
                 mapped.readings.append(Reading(point, at, now_ms, value))
+
+    def _first_arrival(self, device: str, message_id: str, now_ms: int) -> int:
+        """When a message came first: one that comes again gives the same readings and so no new ones."""
+        recent = self._arrivals.get(device, {})
+        recent = {one: at for one, at in recent.items() if abs(now_ms - at) < REPEATED_WITHIN_MS}
+        if message_id not in recent:
+            recent[message_id] = self._stamp(device, now_ms)
+        self._arrivals[device] = recent
+        return recent[message_id]
 
     def _stamp(self, point: str, now_ms: int) -> int:
         last = self._stamps.get(point)

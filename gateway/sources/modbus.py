@@ -9,6 +9,7 @@ and silent before the next request, so that a late reply is never taken for anot
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, cast
 
 from pymodbus import FramerType, ModbusException
@@ -17,7 +18,7 @@ from pymodbus.client.base import ModbusBaseClient
 from pymodbus.pdu import DecodePDU, ModbusPDU
 
 from edge_config.schema import SerialBus, TcpBus
-from gateway.errors import NoAnswerError, NonsenseError, RefusedError
+from gateway.errors import NoAnswerError, NonsenseError, NotConnectedError, RefusedError
 from gateway.sources import faults
 from gateway.sources.request_plan import data_length
 from runtime import logs
@@ -38,6 +39,10 @@ NEVER_DISCONNECT: Final = 10**6
 BITS_PER_CHARACTER: Final = 11
 OVERHEAD_CHARACTERS: Final = 8 + 5
 """A read request, and the reply's unit id, function, byte count and checksum."""
+
+
+Tap = Callable[[bool, bytes], None]
+"""Told the bytes of each request sent (True), and at each piece received (False) all that is not yet understood."""
 
 
 class _RawRequest(ModbusPDU):
@@ -79,8 +84,9 @@ class _RawDecoder(DecodePDU):
 class PymodbusWire:
     """One bus. Connects at the first exchange and, with a growing pause, whenever the connection is gone."""
 
-    def __init__(self, bus: TcpBus | SerialBus) -> None:
+    def __init__(self, bus: TcpBus | SerialBus, tap: Tap | None = None) -> None:
         self._bus = bus
+        self._tap = tap
         self._is_rtu = bus.kind != "modbus-tcp"
         self._client: ModbusBaseClient | None = None
         self._log = logs.get("sources.modbus").bind(bus=bus.id)
@@ -169,7 +175,7 @@ class PymodbusWire:
         if self._client.connected:
             return self._client
         if asyncio.get_running_loop().time() < self._retry_at:
-            raise NoAnswerError(self._problem)
+            raise NotConnectedError(self._problem)
         self._client.ctx.comm_params.timeout_connect = self._bus.timeout_s
         try:
             is_connected = await self._client.connect()
@@ -182,13 +188,13 @@ class PymodbusWire:
         self._retry_s, self._problem, self._silences = RECONNECT_S_FIRST, "", 0
         return self._client
 
-    def _not_connected(self) -> NoAnswerError:
+    def _not_connected(self) -> NotConnectedError:
         problem = faults.not_connected(self._bus)
         (self._log.debug if self._problem else self._log.warning)("no connection", why=problem)
         self._problem = problem
         self._retry_at = asyncio.get_running_loop().time() + self._retry_s
         self._retry_s = min(RECONNECT_S_MAX, 2 * self._retry_s)
-        return NoAnswerError(problem)
+        return NotConnectedError(problem)
 
     def _make_client(self) -> ModbusBaseClient:
         bus = self._bus
@@ -220,6 +226,8 @@ class PymodbusWire:
         self._heard_at = asyncio.get_running_loop().time()
         if not is_sending:
             self._heard = data
+        if self._tap is not None:
+            self._tap(is_sending, data)
         return data
 
 

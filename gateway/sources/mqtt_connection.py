@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,6 +29,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_config.schema import Broker
 from gateway.errors import NoAnswerError, RefusedError
 from gateway.sources import broker_faults as faults
+from gateway.sources import tls
 from gateway.sources.seam import Delivery
 
 KEEPALIVE_S: Final = 30
@@ -121,6 +123,7 @@ class Connection:
         if not self._is_reading and sock is not None:
             self._is_reading = True
             self._loop.add_reader(sock, self._readable)
+            self._read_decrypted(sock)
 
     def close(self) -> None:
         """Say goodbye, so that no will is sent, and let go of the socket. The session stays."""
@@ -151,6 +154,9 @@ class Connection:
         """Blocks in a thread: names are resolved and the socket connected. No callback comes from here."""
         broker = self._access.broker
         is_v5 = self._protocol == V5
+        context = tls.context_of(broker)
+        if context is not None:
+            self._client.tls_set_context(context)
         self._client.connect(
             broker.host,
             broker.port,
@@ -203,11 +209,19 @@ class Connection:
 
     def _readable(self) -> None:
         """Read what has come, a bounded number of messages a turn: one wake-up for many is most of the speed."""
+        if not self._is_reading:  # paused or gone since this turn was asked for
+            return
         for _ in range(READS_PER_TURN):
             received = self._received
             self._client.loop_read()
             if received == self._received or not self._is_reading:
-                return
+                break
+        self._read_decrypted(self._socket())
+
+    def _read_decrypted(self, sock: Any) -> None:
+        """What TLS has decrypted already makes no socket readable: come back for it."""
+        if self._is_reading and isinstance(sock, ssl.SSLSocket) and sock.pending():
+            self._loop.call_soon(self._readable)
 
     def _writable(self) -> None:
         """Write what paho has queued; only what the socket does not take now waits for it."""

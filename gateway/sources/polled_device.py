@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from devices.profile import ModbusProfile
 from devices.registers import DecodeError, Decoder, decoder, ratio_of
-from edge_config.schema import Device
+from edge_config.plan import request_s
+from edge_config.schema import Bus, Device
 from edge_config.site import LoadedSite
 from gateway.errors import ConfigError, WireError
 from gateway.points import expected_interval_s
 from gateway.sources.device_health import DeviceHealth
+from gateway.sources.poll_groups import slow_points
 from gateway.sources.request_plan import Block, halves, plan, registers_of
 
 REPLY_HEADER = 3
@@ -32,6 +34,8 @@ class PolledDevice:
     decoders: Mapping[str, Decoder]
     pause_s: float = 0.0
     """Silence the maker asks for between two requests."""
+    slow: frozenset[str] = frozenset()
+    """The points of the slow group, which are not read at every poll."""
 
 
 def polled_device(site: LoadedSite, device: Device) -> PolledDevice:
@@ -39,16 +43,18 @@ def polled_device(site: LoadedSite, device: Device) -> PolledDevice:
     profile = site.profiles[device.profile]
     if not isinstance(profile, ModbusProfile) or device.unit_id is None:
         raise ConfigError(f"device {device.id}: a device on a bus needs a Modbus profile and a unit_id")
+    blocks = plan(profile.points, profile.limits)
     return PolledDevice(
         device=device.id,
         unit_id=device.unit_id,
         interval_s=expected_interval_s(device, profile),
-        blocks=plan(profile.points, profile.limits),
+        blocks=blocks,
         decoders={
             name: decoder(point, ratio_of(point, device.ct_ratio, device.pt_ratio))
             for name, point in profile.points.items()
         },
         pause_s=profile.limits.pause_ms / 1000,
+        slow=slow_points(profile.points, blocks),
     )
 
 
@@ -68,6 +74,11 @@ class ReadyBlock:
     block: Block
     request: bytes
     points: tuple[tuple[str, int, int, Decoder], ...]
+    is_slow: bool = False
+
+    def bus_s(self, bus: Bus) -> float:
+        """Seconds of the bus that the read should take."""
+        return request_s(bus, self.block.count)
 
     def values(self, reply: bytes) -> tuple[list[tuple[str, float]], list[Undecoded]]:
         """Point names and values in ``reply``, and what could not be decoded."""
@@ -85,15 +96,17 @@ class ReadyBlock:
 
 
 class DevicePoll:
-    """What is remembered between polls: health, the blocks as learnt so far, the state last reported."""
+    """What is remembered between polls: health, the blocks as learnt so far, the state last reported, and how many
+    seconds of the bus the fast and the slow blocks took when they were last read."""
 
-    __slots__ = ("blocks", "device", "health", "reported")
+    __slots__ = ("blocks", "device", "health", "reported", "took_s")
 
     def __init__(self, device: PolledDevice) -> None:
         self.device = device
         self.health = DeviceHealth(device.interval_s)
         self.blocks = [self._ready(block) for block in device.blocks]
         self.reported: tuple[str, type[WireError] | None] | None = None
+        self.took_s = {False: 0.0, True: 0.0}
 
     def put_last(self, ready: ReadyBlock) -> None:
         """A block that met silence is asked for last: one bad block must not hide the good ones."""
@@ -115,4 +128,5 @@ class DevicePoll:
             (f"{device.device}.{place.name}", place.offset, place.end, device.decoders[place.name])
             for place in block.places
         )
-        return ReadyBlock(block, block.request(device.unit_id), points)
+        is_slow = all(place.name in device.slow for place in block.places)
+        return ReadyBlock(block, block.request(device.unit_id), points, is_slow)

@@ -41,9 +41,11 @@ class Presence:
     """All devices of one broker. ``now_s`` is monotonic; silence counts from the start until a first message."""
 
     def __init__(self, devices: Iterable[MqttDevice], now_s: float) -> None:
-        self._known = {
-            one.device: _Known(max(SILENT_S_MIN, SILENT_INTERVALS * one.interval_s), now_s) for one in devices
-        }
+        self._known = {one.device: _known(one, now_s) for one in devices}
+
+    def add(self, device: MqttDevice, now_s: float) -> None:
+        """A device that joins while we run; its silence counts from now."""
+        self._known[device.device] = _known(device, now_s)
 
     def heard(self, device: str, now_s: float) -> DeviceState | None:
         """A message came; the change of state this makes, if any."""
@@ -82,6 +84,10 @@ class Presence:
             known.is_online = False
             states.append(DeviceState(device, "offline", why or _silence(silent_s)))
         return states
+
+
+def _known(device: MqttDevice, now_s: float) -> _Known:
+    return _Known(max(SILENT_S_MIN, SILENT_INTERVALS * device.interval_s), now_s)
 
 
 def _silence(silent_s: float) -> str:

@@ -1,8 +1,8 @@
 """From the points of a device to few block reads, and from a reply to the registers of each point. Pure.
 
 Knows addresses, widths and what the maker allows in one request; does not know values, time or wires. Every
-point lies wholly in exactly one block, no block is longer than ``registers_max`` unless a single point is,
-and no block covers a register that is known to be refused.
+point lies wholly in exactly one block, with the scale factor, fraction or gate that is read with it; no block is
+longer than ``registers_max`` unless a single point is, and no block covers a register that is known to be refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BIT_FUNCTIONS = frozenset({1, 2})
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a point sits in its block: ``registers`` words from ``offset``."""
+    """Where a point sits in its block: ``registers`` words from ``offset``, all that is read for it."""
 
     name: str
     offset: int
@@ -58,15 +58,13 @@ def plan(
 ) -> tuple[Block, ...]:
     """The blocks that read all ``points``, by function and address, joined greedily from the lowest."""
     blocks: list[Block] = []
-    for name, point in sorted(
-        points.items(), key=lambda item: (item[1].function, item[1].address, item[1].end)
-    ):
+    for name, point in sorted(points.items(), key=lambda item: _order(item[1])):
         last = blocks[-1] if blocks else None
         if last is not None and _fits(last, point, limits, fill_max):
             blocks[-1] = _joined(last, name, point)
         else:
-            place = Place(name, 0, point.type.registers)
-            blocks.append(Block(point.function, point.address, point.type.registers, (place,)))
+            count = point.stop - point.start
+            blocks.append(Block(point.function, point.start, count, (Place(name, 0, count),)))
     return tuple(blocks)
 
 
@@ -100,22 +98,22 @@ def data_length(function: int, count: int) -> int:
 
 
 def _order(point: RegisterPoint) -> tuple[int, int, int]:
-    return point.function, point.address, point.end
+    return point.function, point.start, point.stop
 
 
 def _fits(block: Block, point: RegisterPoint, limits: Limits, fill_max: int) -> bool:
-    end = max(block.end, point.end)
+    end = max(block.end, point.stop)
     return (
         block.function == point.function
-        and point.address - block.end <= fill_max
+        and point.start - block.end <= fill_max
         and end - block.address <= limits.registers_max
         and not any(first < end and last >= block.address for first, last in limits.holes)
     )
 
 
 def _joined(block: Block, name: str, point: RegisterPoint) -> Block:
-    place = Place(name, point.address - block.address, point.type.registers)
-    count = max(block.end, point.end) - block.address
+    place = Place(name, point.start - block.address, point.stop - point.start)
+    count = max(block.end, point.stop) - block.address
     return Block(block.function, block.address, count, (*block.places, place))
 
 

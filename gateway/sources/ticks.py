@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Ticks:
-    """The ticks of one interval. Times are wall milliseconds; the first tick is due at once."""
+    """The ticks of one interval, ``offset_ms`` after its alignment. Times are wall milliseconds; the first tick is due
+    at once."""
 
     interval_ms: int
     due_ms: int = 0
+    offset_ms: int = 0
 
     def wait_ms(self, now_ms: int) -> int:
         """How long until the next tick; 0 or less when it is due."""
@@ -24,4 +26,5 @@ class Ticks:
 
     def move_on(self, now_ms: int) -> None:
         """The tick is done: the next is the first aligned one after ``now_ms``; any in between are skipped."""
-        self.due_ms = (now_ms // self.interval_ms + 1) * self.interval_ms
+        passed = (now_ms - self.offset_ms) // self.interval_ms
+        self.due_ms = (passed + 1) * self.interval_ms + self.offset_ms

@@ -67,6 +67,13 @@ SCHEMA_1 = (
         day TEXT PRIMARY KEY, body TEXT NOT NULL, made_at INTEGER NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID""",
 )
 
+SCHEMA_2 = (
+    """CREATE TABLE candidate (
+        broker TEXT NOT NULL, topic TEXT NOT NULL, title TEXT NOT NULL, fits TEXT NOT NULL, sample TEXT NOT NULL,
+        first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, count INTEGER NOT NULL, dismissed_at INTEGER,
+        PRIMARY KEY (broker, topic)) WITHOUT ROWID""",
+)
+
 
 def register(migrations: Migrations) -> None:
     """Add every step in order. A step that has shipped is never edited."""
@@ -74,4 +81,9 @@ def register(migrations: Migrations) -> None:
     @migrations()
     def schema_1(db: Database) -> None:
         for statement in SCHEMA_1:
+            db.execute(statement)
+
+    @migrations()
+    def schema_2(db: Database) -> None:
+        for statement in SCHEMA_2:
             db.execute(statement)

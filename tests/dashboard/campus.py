@@ -50,6 +50,7 @@ class Campus:
         self.name_of: dict[str, str] = {}
         self.activity_now: views.Activity | None = None
         self.is_empty = False
+        self.strangers: list[views.Candidate] = []
 
     @contextmanager
     def at_one_moment(self) -> Iterator[Campus]:
@@ -313,6 +314,9 @@ class Campus:
             None if self.is_empty else self.now - (30_000 if state == "online" else 4_000_000),
             "" if state == "online" else "4 次没有应答", 3 if n == 9 else 0, None if self.is_empty else (0.62 if n == 17 else 1.0), latest,
         )  # fmt: skip
+
+    def candidates(self, limit: int = 100) -> list[views.Candidate]:
+        return [] if self.is_empty else self.strangers[:limit]
 
     def uplinks(self) -> list[views.UplinkRow]:
         at = None if self.is_empty else self.now - 20_000

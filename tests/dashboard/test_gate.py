@@ -15,6 +15,7 @@ from tests.dashboard.forms import token_of
 
 ORIGIN = {"origin": "http://127.0.0.1:8600"}
 OPEN = {"/login", "/healthz", "/static/{name:path}", "/favicon.ico"}
+CANDIDATES = ("/devices/adopt", "/devices/dismiss")
 
 
 def routes(app: FastAPI) -> list[APIRoute]:
@@ -87,7 +88,7 @@ def test_what_changes_something_must_come_from_our_own_page_with_its_token(
     app: FastAPI, client: TestClient, commands: Collected
 ) -> None:
     changing = [route.path for route in routes(app) if "POST" in (route.methods or ())]
-    assert set(changing) == {"/login", "/logout", "/account/password", "/alarms/acknowledge"}
+    assert set(changing) == {"/login", "/logout", "/account/password", "/alarms/acknowledge", *CANDIDATES}
     form = {"csrf": token_of(client.get("/").text), "event_id": "e1", "key": "0" * 32}
     for path in changing:
         assert client.post(path, data=form).status_code == 403, path

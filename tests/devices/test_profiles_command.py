@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_sound_file_has_no_mistakes(tmp_path: Path) -> None:
         (
             "wire: modbus",
             "wire: pigeon",
-            "5:7: wire: 'pigeon' is no wire of a profile, write `wire: modbus or mqtt`",
+            "5:7: wire: 'pigeon' is no wire of a profile, write `wire: modbus or mqtt",
         ),
         ("wire: modbus\n", "", "1:1: wire: None is no wire of a profile"),
         ("scale: 0.001", "scale: 1, scale: 2", "8:69: points.volume.scale: is written twice"),
@@ -138,3 +139,46 @@ def test_what_is_no_profile_at_all_is_a_sentence_too(tmp_path: Path, text: str) 
 def test_a_file_that_is_not_there_is_a_sentence_too(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path / "none.yaml")
     assert "no such file" in str(problem)
+
+
+def test_show_prints_what_a_number_of_several_registers_is_made_of() -> None:
+    output = run("show", "sunspec-inverter").output
+    assert "i16 ABCD × 0.001 × 10^(i16 at 40084), if 101..103 at 40069" in output
+    assert "known by: 0x9C85 (40069), function 3: u16, one of 101, 102, 103" in output
+    assert "i32 CDAB × 1 + f32 at 10 × 1, if 82..82 at 91 bits 8-15" in run("show", "tuf-2000m-water").output
+
+
+@pytest.mark.parametrize("wire", ["modbus", "mqtt"])
+def test_a_new_profile_is_open_only_where_its_writer_must_look_things_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wire: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("new", "my-device", "--wire", wire).exit_code == 0
+    path = tmp_path / "my-device.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert {problem.key.rpartition(".")[2] for problem in problems_of(path)} <= {"source", "address", "path"}
+    filled = text.replace("source: ", "source: sheet ").replace("path: ", "path: air.co2 ")
+    filled = filled.replace("address:  ", "address: 0  ", 1).replace("address:\n", "address: 10\n", 1)
+    path.write_text(filled, encoding="utf-8")
+    assert problems_of(path) == []
+
+
+def test_a_new_profile_overwrites_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("precious", encoding="utf-8")
+    assert isinstance(run("new", "mine").exception, ConfigError)
+    assert (tmp_path / "mine.yaml").read_text(encoding="utf-8") == "precious"
+
+
+@pytest.mark.parametrize("name", ["../mine", "Mine", "m", "a b", "x" * 49])
+def test_a_name_that_no_profile_may_have_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(run("new", name).exception, ConfigError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_schema_is_printed_as_json_and_names_every_wire() -> None:
+    schema = json.loads(run("schema").output)
+    assert set(schema["discriminator"]["mapping"]) == set(profile.SHAPES)

@@ -15,9 +15,9 @@ FLOW = {"quantity": "water_flow", "address": 8, "type": "f32"}
 AIR = {"co2": {"quantity": "co2", "path": "co2", "topic": "/air"}}
 
 
-def meter(*examples: dict[str, Any], points: dict[str, Any] | None = None) -> list[Flaw]:
+def meter(*examples: dict[str, Any], points: dict[str, Any] | None = None, **more: Any) -> list[Flaw]:
     named = [{"name": f"case {number}"} | one for number, one in enumerate(examples)]
-    one = BASE | {"wire": "modbus", "points": points or {"volume": VOLUME}, "examples": named}
+    one = BASE | {"wire": "modbus", "points": points or {"volume": VOLUME}, "examples": named} | more
     return flaws(ModbusProfile.model_validate(one))
 
 
@@ -109,3 +109,52 @@ def test_a_device_time_that_differs_is_found(said: str | None) -> None:
 def test_a_device_time_that_agrees_is_no_flaw() -> None:
     example = GOOD_AIR | {"payload": '{"co2":395,"t":1788220800}', "device_time": "2026-09-01T08:00:00+08:00"}
     assert sensor(example, time_path="t", time_format="epoch_s") == []
+
+
+SCALED = {"quantity": "active_power", "address": 4, "type": "i16", "step": 1, "exponent": {"address": 9}}
+
+
+def test_a_scale_factor_that_the_example_leaves_out_is_named() -> None:
+    good = {"registers": {4: [12], 9: [1]}, "readings": {"power": 120}}
+    assert meter(good, points={"power": SCALED}) == []
+    (flaw,) = meter(good, {"registers": {4: [12]}}, points={"power": SCALED})
+    assert flaw.path == ("examples", 1, "errors", "power")
+    assert "needs register 0x0009 too" in flaw.wrong
+
+
+def test_what_lies_between_the_numbers_of_a_point_is_of_no_point() -> None:
+    (flaw,) = meter({"registers": {4: [12, 7], 9: [1]}, "readings": {"power": 120}}, points={"power": SCALED})
+    assert flaw.wrong == "register 0x0005 is of no point"
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        ({"registers_max": 5}, "needs 6 registers in one request, limits.registers_max is 5"),
+        ({"holes": [[6, 7]]}, "reads over one of limits.holes"),
+    ],
+)
+def test_numbers_that_no_single_request_can_read_are_found(limits: dict[str, Any], sentence: str) -> None:
+    good = {"registers": {4: [12], 9: [1]}, "readings": {"power": 120}}
+    (flaw,) = meter(good, points={"power": SCALED}, limits=limits)
+    assert flaw.path == ("points", "power")
+    assert flaw.wrong == sentence
+
+
+MODEL: dict[str, Any] = {"identify": [{"address": 20, "length": 2, "text": "SDM"}]}
+
+
+def test_a_mark_needs_an_example_in_which_it_is_found() -> None:
+    found = GOOD_WATER | {"registers": {0: [0, 1], 20: [0x5344, 0x4D31]}, "identified": True}
+    other = {"registers": {20: [0x4142, 0x4344]}, "identified": False}
+    assert meter(found, other, **MODEL) == []
+    assert [flaw.path for flaw in meter(GOOD_WATER, **MODEL)] == [("identify",)]
+
+
+def test_an_example_that_is_wrong_about_its_marks_is_found() -> None:
+    wrong = GOOD_WATER | {"registers": {0: [0, 1], 20: [0x4142, 0x4344]}, "identified": True}
+    (flaw,) = meter(wrong, **MODEL)
+    assert flaw.path == ("examples", 0, "identified")
+    assert flaw.wrong == "says True, the marks say False"
+    (flaw,) = meter(GOOD_WATER | {"identified": True})
+    assert flaw.wrong == "says True, the marks say nothing"

@@ -42,6 +42,17 @@ def test_warnings_are_printed_and_do_not_fail(folder: Folder) -> None:
     assert "警告 warning" in done.stdout
 
 
+def test_a_bus_that_will_not_keep_its_schedule_is_a_warning_before_it_runs(folder: Folder) -> None:
+    folder.write(
+        ("unit_id: 3,", "unit_id: 3, poll_interval_s: 0.2,"),
+        ("port: /dev/ttyUSB0", "port: /dev/ttyUSB0, baudrate: 1200"),
+    )
+    done = check(folder.site)
+    assert done.returncode == 0
+    assert "警告 warning  bus line1: its devices need " in done.stdout
+    assert "would fit: poll_interval_s 0.2 → " in done.stdout
+
+
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     done = check(tmp_path / "nowhere.yaml")
     assert done.returncode == 1

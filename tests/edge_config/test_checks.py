@@ -62,9 +62,42 @@ AIR = "  - {id: air, profile: zigbee2mqtt-air, broker: local, topic: zigbee2mqtt
         ("unit_id: 1,", "", "devices[main-e].unit_id: is missing"),
         ("unit_id: 1,", "unit_id: 1, topic: x,", "devices[main-e].topic: means nothing for a Modbus device"),
         (
-            "bus: east,",
-            "bus: line2,",
-            "devices[main-e].bus: acrel-adl400 speaks Modbus, the bus 'line2' is of kind serial-meter",
+            "profile: pulse-water, bus: line1, unit_id: 4",
+            "profile: cjt188-water, bus: east, address: '00000012345678'",
+            "devices[water].bus: cjt188-water is a serial meter, the bus 'east' is of kind modbus-tcp",
+        ),
+        (
+            "profile: pulse-water, bus: line1, unit_id: 4",
+            "profile: cjt188-water, bus: line2",
+            "devices[water].address: is missing, add `address:` with the 14 digits on the meter's plate",
+        ),
+        (
+            "profile: pulse-water, bus: line1, unit_id: 4",
+            "profile: cjt188-water, bus: line2, address: '000012345678'",
+            "devices[water].address: '000012345678' is not 14 digits, write the number on the plate, in quotes, with zeros",
+        ),
+        (
+            "profile: pulse-water, bus: line1, unit_id: 4",
+            "profile: dlt645-single-phase, bus: line2, address: '00001234567A'",
+            "devices[water].address: '00001234567A' is not 12 digits, write the 12 digits on the plate, in quotes",
+        ),
+        (
+            "profile: pulse-water, bus: line1, unit_id: 4",
+            "profile: dlt645-single-phase, bus: line1, address: '000012345678', unit_id: 4",
+            "devices[water].unit_id: means nothing for a serial meter",
+        ),
+        (
+            "profile: pulse-water, bus: line1, unit_id: 4",
+            "profile: dlt645-single-phase, broker: local, address: '000012345678'",
+            "devices[water].broker: dlt645-single-phase is a serial meter's profile on a broker",
+        ),
+        (
+            "  - {id: water, profile: pulse-water, bus: line1, unit_id: 4}",
+            (
+                "  - {id: water, profile: cjt188-water, bus: line2, address: '00000012345678'}\n"
+                "  - {id: water-2, profile: cjt188-water, bus: line2, address: '00000012345678'}"
+            ),
+            "devices[water-2].address: meter 00000012345678 of bus 'line2' is already taken (line 15)",
         ),
         (
             "broker: local, topic: zigbee2mqtt/air",

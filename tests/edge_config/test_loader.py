@@ -66,7 +66,7 @@ def test_all_errors_are_listed_at_once(folder: Folder) -> None:
         "site.yaml:16:56: devices[air].topik: is not a key of this place, did you mean 'topic'?",
         (
             "site.yaml:19:1: timezone: is not a key of this place, keys here are site, gateway, spaces, buses, brokers, devices,"
-            " points, tariffs, calendar, limits, quota, uplinks, buffer, collector, dashboard or worker"
+            " mappings, points, tariffs, calendar, limits, quota, uplinks, buffer, collector, dashboard or worker"
         ),
     ]
 
@@ -91,7 +91,10 @@ def test_all_errors_are_listed_at_once(folder: Folder) -> None:
         (
             ", kind: modbus-tcp",
             "",
-            "buses[east].kind: is missing, add `kind:` with modbus-tcp, modbus-rtu-over-tcp, modbus-rtu or serial-meter",
+            (
+                "buses[east].kind: is missing, add `kind:` with modbus-tcp, modbus-rtu-over-tcp, "
+                "serial-meter-over-tcp, modbus-rtu or serial-meter"
+            ),
         ),
         ("host: 192.0.2.10", "hst: 192.0.2.10", "buses[east].host: is missing, add the line `host: …`"),
         (

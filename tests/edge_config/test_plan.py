@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,12 +10,12 @@ import pytest
 
 from devices.profile import ModbusProfile
 from edge_config.loader import load_site
-from edge_config.plan import GIB, Request, plan, request_s
+from edge_config.plan import BUSY_PCT, GIB, Request, overloads, plan, request_s
 from edge_config.schema import SerialBus, TcpBus
 from tests.edge_config.conftest import Folder
 
 
-def one_request(profile: ModbusProfile) -> Sequence[Request]:
+def one_request(profile: ModbusProfile, _interval_s: float) -> Sequence[Request]:
     return [Request(len(profile.points))]
 
 
@@ -59,16 +60,34 @@ def test_the_load_of_a_bus_is_its_busy_share(folder: Folder) -> None:
 
 
 def test_requests_of_every_second_poll_count_half(folder: Folder) -> None:
-    full = plan(folder.load(), lambda _: [Request(10)]).buses[0]
-    half = plan(folder.load(), lambda _: [Request(10, every=2)]).buses[0]
+    full = plan(folder.load(), lambda *_: [Request(10)]).buses[0]
+    half = plan(folder.load(), lambda *_: [Request(10, every=2)]).buses[0]
     assert half.load_pct == pytest.approx(full.load_pct / 2)
 
 
 def test_a_bus_over_eighty_percent_is_called_busy(folder: Folder) -> None:
     folder.write(("unit_id: 3,", "unit_id: 3, poll_interval_s: 0.2,"))
-    buses = {bus.bus: bus for bus in plan(folder.load(), lambda _: [Request(100)] * 3).buses}
+    buses = {bus.bus: bus for bus in plan(folder.load(), lambda *_: [Request(100)] * 3).buses}
     assert buses["line1"].is_busy
     assert not buses["east"].is_busy
+
+
+def test_a_bus_that_cannot_keep_its_schedule_is_named_with_its_devices_and_what_would_fit(
+    folder: Folder,
+) -> None:
+    folder.write(("unit_id: 3,", "unit_id: 3, poll_interval_s: 0.2,"))
+    found = plan(folder.load(), lambda *_: [Request(100)] * 3)
+    (said,) = overloads(found)
+    line = next(bus for bus in found.buses if bus.bus == "line1")
+    fits_s = math.ceil(0.2 * line.load_pct / BUSY_PCT)
+    assert said.startswith(f"bus line1: its devices need {line.load_pct:.0f} % of its time (hvac ")
+    assert f"poll_interval_s 0.2 → {fits_s}, 10 → " in said
+    calmer = sum(one.load_pct * one.interval_s / one.fits_s for one in line.polled)
+    assert calmer <= BUSY_PCT
+
+
+def test_a_bus_that_is_only_busy_is_not_overloaded(folder: Folder) -> None:
+    assert overloads(plan(folder.load(), one_request)) == []
 
 
 def test_readings_and_buffer_follow_from_points_and_intervals(folder: Folder) -> None:
@@ -93,3 +112,12 @@ def test_the_demo_school_fits_its_buses_and_its_budget(demo: Path) -> None:
     found = plan(load_site(demo), one_request)
     assert not any(bus.is_busy for bus in found.buses)
     assert found.budget_pct < 80
+
+
+def test_serial_meters_load_their_line_by_their_reads(folder: Folder) -> None:
+    water = "profile: cjt188-water, bus: line2, address: '00000012345678'"
+    folder.write(("profile: pulse-water, bus: line1, unit_id: 4", water))
+    line = next(bus for bus in plan(folder.load(), one_request).buses if bus.bus == "line2")
+    assert (line.devices, line.requests, line.line) == (1, 1, "/dev/ttyUSB1 2400 Bd")
+    assert line.load_pct == pytest.approx(100 * ((4 + 16 + 4 + 12 + 22) * 11 / 2400 + 0.1) / 10)
+    assert line.assumption == "100 ms turn-round of a meter"

@@ -188,3 +188,21 @@ async def test_offers_wait_while_the_door_is_full(site: LoadedSite) -> None:
         door.close()
         await task
     assert stored(site) == 5001
+
+
+async def test_a_buffer_that_stays_broken_does_not_hold_up_the_end_and_acknowledges_nothing(
+    site: LoadedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr("gateway.ingest.RETRY_S", 0.0)
+    acknowledged: list[bool] = []
+    async with Door(site, build_points(site), SystemClock()) as door:
+        monkeypatch.setattr(Door, "_transaction", broken)
+        await door.offer([reading(1)], lambda: acknowledged.append(True))
+        task = asyncio.create_task(door.run())
+        door.close()
+        with pytest.raises(StoreError, match=r"could not be committed .*disk I/O error"):
+            await task
+    assert acknowledged == []

@@ -48,7 +48,13 @@ LAYOUTS: list[tuple[str, int, int, int, Reader]] = [
     ("hvac-a.energy_import", 4, 0x0048, 2, lambda b: struct.unpack(">f", b)[0]),
     ("hvac-a.power", 4, 0x0034, 2, lambda b: struct.unpack(">f", b)[0] / 1000),
     ("pv.energy_yield", 4, 55, 2, lambda b: struct.unpack(">I", b)[0] / 10),
-    ("main-w.volume", 3, 114, 2, lambda b: struct.unpack(">f", b[2:4] + b[0:2])[0]),
+    (
+        "main-w.volume",
+        3,
+        8,
+        4,
+        lambda b: struct.unpack(">i", b[2:4] + b[0:2])[0] + struct.unpack(">f", b[6:8] + b[4:6])[0],
+    ),
     ("water-dorm.volume", 3, 0, 2, lambda b: struct.unpack(">I", b)[0] / 1000),
 ]
 

@@ -165,3 +165,21 @@ def test_every_example_of_a_sensor_profile_arrives_under_its_topic(name: str) ->
     for example in found.examples:
         mapped = topics.map("t/d" + example.topic, example.payload.encode(), is_retained=False, now_ms=T0)
         assert {one.point.removeprefix("d."): one.value for one in mapped.readings} == example.readings
+
+
+def test_a_numbered_message_that_comes_twice_gives_the_same_readings_and_no_new_ones() -> None:
+    found = profile.load("milesight-am103-raw")
+    assert isinstance(found, MqttProfile)
+    topics = TopicMap([MqttDevice("air", "lora/air", found, 600)])
+
+    def readings(count: int, now_ms: int) -> list[tuple[str, int, float | None]]:
+        payload = b'{"devEUI":"24e1","fCnt":%d,"fPort":85,"data":"AXVkA2cYAQ=="}' % count
+        mapped = topics.map("lora/air", payload, is_retained=False, now_ms=now_ms)
+        return [(one.point, one.measured_at, one.value) for one in mapped.readings]
+
+    first = readings(7, T0)
+    assert [at for _, at, _ in first] == [T0, T0]
+    assert readings(7, T0 + 900) == first
+    assert [at for _, at, _ in readings(8, T0)] == [T0 + 1, T0 + 1]
+    # A device that has joined anew counts from the start; hours later the same number is another message.
+    assert [at for _, at, _ in readings(7, T0 + 3_600_000)] == [T0 + 3_600_000] * 2

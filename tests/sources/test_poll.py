@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import itertools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import structlog
 
 from devices import profile
 from devices.profile import Limits, RegisterPoint
@@ -17,8 +19,10 @@ from devices.registers import decoder
 from edge_config.schema import SiteFile, TcpBus
 from edge_config.site import LoadedSite
 from gateway.errors import ConfigError, NoAnswerError, NonsenseError, RefusedError
+from gateway.model import Reading
 from gateway.sources.modbus import PymodbusWire
 from gateway.sources.poll import build_bus, run_bus
+from gateway.sources.poll_groups import slow_points
 from gateway.sources.polled_device import PolledDevice
 from gateway.sources.request_plan import plan
 from gateway.sources.seam import Exchange
@@ -40,7 +44,9 @@ def device(
 ) -> PolledDevice:
     points = points or {"u": register(0)}
     decoders = {name: decoder(point) for name, point in points.items()}
-    return PolledDevice(f"m{unit_id}", unit_id, interval_s, plan(points, Limits()), decoders)
+    blocks = plan(points, Limits())
+    slow = slow_points(points, blocks)
+    return PolledDevice(f"m{unit_id}", unit_id, interval_s, blocks, decoders, slow=slow)
 
 
 def words(*values: int) -> bytes:
@@ -160,7 +166,8 @@ async def test_when_one_device_comes_back_the_others_are_asked_at_once() -> None
 
 async def test_polling_that_cannot_keep_up_skips_ticks_and_queues_none() -> None:
     wire, _ = await poll(healthy, [device(1)], sleeps=10, takes_s=23.0)
-    assert set(gaps(wire, 1)) == {30.0}
+    assert gaps(wire, 1)[:2] == [23.0, 23.0]  # until it is sure that this is no stall
+    assert set(gaps(wire, 1)[3:]) == {29.0}
 
 
 async def test_after_a_stall_there_is_one_catch_up_poll() -> None:
@@ -180,6 +187,81 @@ async def test_each_device_keeps_its_own_interval() -> None:
     wire, _ = await poll(healthy, [device(1, interval_s=60.0), device(2)], sleeps=24, takes_s=0.0)
     assert set(gaps(wire, 2)[1:]) == {10.0}
     assert set(gaps(wire, 1)[1:]) == {60.0}
+
+
+async def test_a_slow_group_is_read_once_a_minute_and_all_of_it_at_first() -> None:
+    points = {"power": register(0), "energy": register(500, group="slow")}
+    wire, _ = await poll(healthy, [device(1, points)], sleeps=120, takes_s=0.0)
+    asked = {address: [at for at, _, a, _ in wire.asked if a == address] for address in (0, 500)}
+    assert asked[0][0] == asked[500][0]
+    assert {later - earlier for earlier, later in itertools.pairwise(asked[0][1:])} == {10.0}
+    assert {later - earlier for earlier, later in itertools.pairwise(asked[500][1:])} == {60.0}
+
+
+async def test_slow_groups_are_spread_over_the_ticks() -> None:
+    points = {"power": register(0), "energy": register(500, group="slow")}
+    wire, _ = await poll(healthy, [device(unit, points) for unit in range(1, 13)], sleeps=60, takes_s=0.0)
+    ticks = collections.Counter(at for at, _, address, _ in wire.asked if address == 500 and at > 1000.0)
+    assert set(ticks.values()) == {2}  # twelve devices over six ticks
+
+
+async def test_a_schedule_that_does_not_fit_loses_the_same_share_of_every_device() -> None:
+    intervals = {1: 10.0, 2: 10.0, 3: 30.0, 4: 60.0}
+    wire, sink = await poll(
+        healthy, [device(unit, None, s) for unit, s in intervals.items()], sleeps=600, takes_s=6.0
+    )
+    settled = [(at, unit) for at, unit, *_ in wire.asked if at > 1300.0]
+    span_s = settled[-1][0] - settled[0][0]
+    kept = {
+        unit: sum(one == unit for _, one in settled) / (span_s / seconds)
+        for unit, seconds in intervals.items()
+    }
+    load = 6.0 * sum(1 / seconds for seconds in intervals.values())
+    assert load == pytest.approx(1.5)
+    assert all(share == pytest.approx(1 / 1.9, abs=0.02) for share in kept.values()), kept
+    said = [state for state in sink.states if "bus overloaded" in state[2]]
+    assert [(name, state) for name, state, _ in said] == [(f"m{unit}", "online") for unit in intervals]
+
+
+async def test_a_bus_that_has_room_again_returns_to_its_schedule_and_says_so() -> None:
+    clock, log = Clock(), structlog.testing.LogCapture()
+    clock.sleeps_left = 200
+    wire = ScriptedWire(clock, healthy, takes_s=12.0)
+
+    class Recovering(Sink):
+        async def offer(
+            self, readings: Sequence[Reading], accepted: Callable[[], None] | None = None
+        ) -> None:
+            wire.takes_s = 12.0 if clock.mono_s < 1500 else 0.1
+            await super().offer(readings, accepted)
+
+    sink = Recovering()
+    with structlog.testing.capture_logs(processors=[log]), contextlib.suppress(asyncio.CancelledError):
+        await run_bus(BUS, [device(1)], wire, sink, clock)
+    assert [one["event"] for one in log.entries if one["log_level"] != "debug"] == [
+        "bus overloaded, all polls stretched",
+        "bus fits its schedule again",
+    ]
+    assert sink.states[-1] == ("m1", "online", "")
+    assert set(gaps(wire, 1)[-20:]) == {10.0}
+
+
+async def test_one_of_32_dead_costs_the_other_31_one_time_out_a_probe_and_no_more() -> None:
+    def answer(unit: int, address: int, count: int) -> Answer:
+        return DEAD if unit == 7 and dies else healthy(unit, address, count)
+
+    dies = False
+    devices = [device(unit) for unit in range(1, 33)]
+    before, _ = await poll(answer, devices, sleeps=360, takes_s=0.05)
+    dies = True
+    after, _ = await poll(answer, devices, sleeps=360, takes_s=0.05)
+    for unit in (unit for unit in range(1, 33) if unit != 7):
+        assert len(gaps(after, unit)) == len(gaps(before, unit)) == 360
+        late = [abs(gap - 10.0) for gap in gaps(after, unit)[1:]]
+        assert max(late) <= after.timeout_s + 1e-6
+        assert max(late[6:]) < 0.1  # the dead one is asked after all others once it is in quarantine
+    lost_s = after.timeout_s * sum(unit == 7 for _, unit, *_ in after.asked)
+    assert lost_s <= 3 * after.timeout_s + 0.1 * 3600
 
 
 async def test_a_point_that_cannot_be_decoded_is_rejected_and_stops_no_other() -> None:
@@ -251,6 +333,7 @@ def site(tmp_path: Path, **device_keys: object) -> LoadedSite:
 def test_a_bus_is_built_from_the_site_file(tmp_path: Path) -> None:
     loaded = site(tmp_path)
     (found,), wire = build_bus(loaded, loaded.file.buses[0])
+    assert isinstance(found, PolledDevice)
     assert (found.device, found.unit_id, found.interval_s) == ("main-e", 5, 10.0)
     assert set(found.decoders) == set(loaded.profiles["acrel-adl400"].points)
     exchange: Exchange = wire
@@ -261,12 +344,6 @@ def test_a_device_without_unit_id_is_a_config_error(tmp_path: Path) -> None:
     loaded = site(tmp_path, unit_id=None)
     with pytest.raises(ConfigError, match="main-e"):
         build_bus(loaded, loaded.file.buses[0])
-
-
-def test_a_bus_of_a_kind_we_do_not_speak_is_a_config_error(tmp_path: Path) -> None:
-    loaded = site(tmp_path)
-    with pytest.raises(ConfigError, match="serial-meter"):
-        build_bus(loaded, loaded.file.buses[1])
 
 
 async def test_a_meter_of_the_site_file_is_read_over_a_real_socket(tmp_path: Path) -> None:

@@ -55,6 +55,24 @@ def test_points_that_overlap_share_registers() -> None:
     assert halves(block) == (block,)
 
 
+def compound(address: int, companion: int) -> RegisterPoint:
+    keys = {"quantity": "active_power", "address": address, "type": "i16", "step": 1}
+    return RegisterPoint.model_validate(keys | {"exponent": {"address": companion}})
+
+
+def test_a_scale_factor_is_read_with_its_value_however_wide_the_gap() -> None:
+    (block,) = plan({"w": compound(10, 60)}, Limits(), fill_max=0)
+    assert (block.address, block.count, block.places) == (10, 51, (Place("w", 0, 51),))
+    (block,) = plan({"w": compound(60, 10), "u": point(30)}, Limits(), fill_max=0)
+    assert (block.address, block.count) == (10, 51)
+    assert halves(block) == (block,)
+
+
+def test_a_scale_factor_of_two_values_costs_no_second_request() -> None:
+    (block,) = plan({"a": compound(10, 14), "b": compound(11, 14), "u": point(20)}, Limits())
+    assert (block.address, block.count) == (10, 11)
+
+
 @given(POINTS, LIMITS, st.integers(0, 30))
 def test_every_point_lies_wholly_in_exactly_one_block(
     points: dict[str, RegisterPoint], limits: Limits, fill_max: int

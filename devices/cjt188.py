@@ -1,0 +1,135 @@
+"""CJ/T 188-2004 frames: the reading of water, heat and gas meters.
+
+Knows frames, the one read request in the two byte orders makers send its identifier in, and a reply's data as a profile
+lays it out. Does not know lines, time-outs or wake-up bytes (FEH). A frame counts only with its start byte, length,
+check sum and end byte; whatever else is heard is noise. Dates in a reply are not looked at: meters fill them with FF.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from devices import bcd
+from devices.frame_profile import Cjt188Point
+from devices.registers import ONE, DecodeError
+
+START, END = 0x68, 0x16
+HEADER, TRAILER = 11, 2
+READ, READ_ADDRESS = 0x01, 0x03
+REPLY, REFUSAL = 0x80, 0x40
+WILDCARD = 0xAA
+DATA_HEADER = 3
+"""Data identifier and serial number before a reply's data."""
+READ_DATA_ORDERS = (b"\x90\x1f", b"\x1f\x90")
+"""Data identifier 901FH as it goes over the wire; real manuals show both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame. ``address`` is as on the wire, low byte first; ``meter_type`` the type byte."""
+
+    meter_type: int
+    address: bytes
+    control: int
+    data: bytes
+
+    def encode(self) -> bytes:
+        """The bytes on the wire, without wake-up."""
+        body = bytes((START, self.meter_type, *self.address, self.control, len(self.data))) + self.data
+        return body + bytes((bcd.checksum(body), END))
+
+    @property
+    def is_refusal(self) -> bool:
+        return bool(self.control & REFUSAL)
+
+    @property
+    def plate(self) -> str:
+        """The address as the meter's plate shows it."""
+        return self.address[::-1].hex()
+
+
+class UnitError(Exception):
+    """The reply names a unit the profile does not know, or bits it gives no meaning. ``reason`` is ``unknown_unit``
+    or ``unknown_word``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def frames(heard: bytes) -> Iterator[Frame]:
+    """Every sound frame in what was heard, in order; noise, wake-up bytes and broken frames are passed over."""
+    at = 0
+    while (at := heard.find(START, at)) >= 0:
+        frame, size = _frame_at(heard, at)
+        if frame is not None:
+            yield frame
+        at += size
+
+
+def _frame_at(heard: bytes, at: int) -> tuple[Frame | None, int]:
+    head = heard[at : at + HEADER]
+    if len(head) < HEADER:
+        return None, 1
+    size = HEADER + head[10] + TRAILER
+    whole = heard[at : at + size]
+    if len(whole) < size or whole[-1] != END or whole[-2] != bcd.checksum(whole[:-TRAILER]):
+        return None, 1
+    return Frame(whole[1], whole[2:9], whole[9], whole[HEADER:-TRAILER]), size
+
+
+def read(meter_type: int, address: str, order: bytes = READ_DATA_ORDERS[0], serial: int = 0) -> Frame:
+    """The request for a meter's data; ``order`` is one of ``READ_DATA_ORDERS``."""
+    return Frame(meter_type, bcd.address_bytes(address), READ, order + bytes((serial,)))
+
+
+def read_address(meter_type: int = WILDCARD) -> Frame:
+    """The request by which the only meter on a line tells its address.
+
+    Its data, identifier 810AH low byte first and serial, were not re-read in the standard's text."""
+    return Frame(meter_type, bytes((WILDCARD,)) * 7, READ_ADDRESS, b"\x0a\x81\x00")
+
+
+def answers(reply: Frame, request: Frame) -> bool:
+    """Whether ``reply`` is the answer to ``request``: by type, address, control code, identifier and serial.
+
+    The wildcard AA in a request stands for any two digits; an identifier may come back in either order."""
+    if reply.control & ~REFUSAL != request.control | REPLY:
+        return False
+    asked = bytes((request.meter_type, *request.address))
+    got = bytes((reply.meter_type, *reply.address))
+    if any(one not in {WILDCARD, other} for one, other in zip(asked, got, strict=True)):
+        return False
+    if reply.is_refusal:
+        return True
+    di, serial = request.data[:2], request.data[2:3]
+    return reply.data[:2] in {di, di[::-1]} and reply.data[2:3] == serial
+
+
+def decode(point: Cjt188Point, data: bytes, ratio: Decimal = ONE) -> float:
+    """The point's value from a reply's data after identifier and serial. Raises DecodeError or UnitError."""
+    part = data[point.at : point.at + point.length]
+    if point.end > len(data):
+        raise DecodeError("no_value")
+    if point.mask is not None:
+        return _bits(point, part)
+    if point.unit_at is None:
+        return bcd.value(point, part, ratio)
+    if part == b"\xff" * point.length:
+        raise DecodeError("no_value")
+    unit = point.units.get(f"{data[point.unit_at]:02X}")
+    if unit is None:
+        raise UnitError("unknown_unit")
+    return bcd.value(point, part, ratio, unit)
+
+
+def _bits(point: Cjt188Point, part: bytes) -> float:
+    mask = point.mask or 0
+    raw = (int.from_bytes(part, "little") & mask) // (mask & -mask)
+    if not point.values:
+        return bcd.scaled(point, raw)
+    if raw not in point.values:
+        raise UnitError("unknown_word")
+    return point.values[raw]
