@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from devices.quantities import Kind
@@ -19,9 +20,10 @@ from gateway.intervals import CounterSpec, GaugeSpec, Sample, roll_up
 from gateway.model import QUARTER_MS, Event, Interval, Level, Period, Point, Quality, Reading
 from gateway.open_slots import Mark, OpenSlots
 from gateway.points import parts
+from gateway.recompute import samples_around, slots_again
 from gateway.rules import devices as device_rules
 from gateway.rules.watches import Watch, watches
-from gateway.slots import day_slot, hour_slot, quarter_start
+from gateway.slots import day_slot, hour_slot
 from gateway.store import bodies, changes, events, intervals, notes, points, readings
 from gateway.store.changes import ChangeLog
 
@@ -310,42 +312,11 @@ class Accounts:
         for point_id, start in intervals.dirty(connection, now - REVISE_AFTER_MS, limit=200):
             account = by_id.get(point_id)
             if account is not None and account.slots is not None:
-                self._recompute_slot(connection, account, start, now)
+                samples = samples_around(connection, point_id, start, partial(self._tolerance, account))
+                expected_ms = round(account.point.expected_interval_s * 1000)
+                again = slots_again(account.spec, expected_ms, samples, start, account.slots)
+                self._close(connection, account, again, now)
             intervals.clear_dirty(connection, point_id, start, start + QUARTER_MS)
-
-    def _recompute_slot(self, connection: sqlite3.Connection, account: Account, start: int, now: int) -> None:
-        """The slot and those on both sides that share a boundary's neighbours with it."""
-        slots, samples = account.slots, self._samples_around(connection, account, start)
-        if slots is None or not samples:
-            return
-        first = quarter_start(max((s.at for s in samples if s.at < start), default=start))
-        last = min((s.at for s in samples if s.at >= start + QUARTER_MS), default=start)
-        if samples[0].at > slots.first_at:
-            first = max(first, quarter_start(samples[0].at) + QUARTER_MS)
-        scratch = OpenSlots(account.spec, round(account.point.expected_interval_s * 1000), samples[0])
-        again = [interval for sample in samples[1:] for interval in scratch.add(sample)]
-        wanted = [i for i in again if first <= i.start <= last and i.end <= slots.closed_to]
-        self._close(connection, account, wanted, now)
-
-    def _samples_around(self, connection: sqlite3.Connection, account: Account, start: int) -> list[Sample]:
-        """Good samples from before the slot of the left neighbour to after that of the right one, where there are any."""
-        rows: list[readings.StoredReading] = []
-        for reach in (2 * QUARTER_MS, 8 * QUARTER_MS, 96 * QUARTER_MS, 14 * 96 * QUARTER_MS):
-            rows = readings.of_point(connection, account.point_id, start - reach, start + QUARTER_MS + reach)
-            left = max((r.measured_at for r in rows if r.measured_at < start), default=None)
-            right = min((r.measured_at for r in rows if r.measured_at >= start + QUARTER_MS), default=None)
-            if left is None or right is None:
-                continue
-            if (
-                rows[0].measured_at <= quarter_start(left)
-                and rows[-1].measured_at >= quarter_start(right) + QUARTER_MS
-            ):
-                break
-        return [
-            Sample(r.measured_at, r.value, self._tolerance(account, r.measured_at))
-            for r in rows
-            if r.value is not None
-        ]
 
     def _tolerance(self, account: Account, at: int) -> int:
         for start, end, tolerance in self._spans:
