@@ -54,15 +54,19 @@ class Compared:
         return abs(self.counted - self.true) <= self.step and before <= at <= after
 
 
-def everything_up_to(running: RunningDemo, instant_ms: int) -> bool:
-    """The district has received every change of slots that ended by ``instant_ms``, and every counter's slot is closed."""
-    closed = running.rows(
-        "SELECT min(w.closed_to) FROM watermark w JOIN point p USING (point_id) WHERE p.kind = 'counter'"
-    )
-    waiting = running.rows(
-        f"SELECT count(*) FROM change, uplink WHERE change.seq > uplink.cursor AND kind = 'interval' AND at < {instant_ms}"
-    )
-    return closed[0][0] is not None and int(str(closed[0][0])) >= instant_ms and waiting == [(0,)]
+def wait_for_the_day_at_the_district(running: RunningDemo, end_ms: int) -> None:
+    """Until every counter has closed its slots up to ``end_ms``, and the district has the change that told the last."""
+    closed = "SELECT min(closed_to) FROM watermark JOIN point USING (point_id) WHERE kind = 'counter'"
+    running.wait_for("the day is closed", lambda: (number(running, closed) or 0) >= end_ms)
+    head = number(running, "SELECT max(seq) FROM change") or 0
+    cursor = "SELECT min(cursor) FROM uplink"
+    running.wait_for("the day is at the district", lambda: (number(running, cursor) or 0) >= head)
+
+
+def number(running: RunningDemo, sql: str) -> int | None:
+    """The one figure of a query."""
+    value = running.rows(sql)[0][0]
+    return None if value is None else int(str(value))
 
 
 def district_totals(running: RunningDemo, end_ms: int) -> dict[str, dict[str, object]]:
@@ -123,7 +127,7 @@ def test_a_days_totals_at_the_district_equal_the_simulators_truth(tmp_path: Path
     end_ms = START_MS + DAY_MS
     with demo(tmp_path / "demo", rate=RATE, start_ms=START_MS) as running:
         running.wait_until(end_ms)
-        running.wait_for("the day is at the district", lambda: everything_up_to(running, end_ms))
+        wait_for_the_day_at_the_district(running, end_ms)
         assert_equal_to_the_truth(running, end_ms)
         stop_within_five_seconds(running)
 
@@ -135,6 +139,6 @@ def test_the_same_after_the_collector_is_killed_twice_and_the_district_once(tmp_
             running.wait_until(START_MS + hour * HOUR_MS)
             running.kill(command)
         running.wait_until(end_ms)
-        running.wait_for("the day is at the district", lambda: everything_up_to(running, end_ms))
+        wait_for_the_day_at_the_district(running, end_ms)
         assert_equal_to_the_truth(running, end_ms)
         stop_within_five_seconds(running)
