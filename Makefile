@@ -10,7 +10,7 @@ BUNDLE_SOURCES := $(shell find frontend -path frontend/node_modules -prune -o -t
 LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-annotate --quiet $(LOCK_ARGS)
 
-.PHONY: help demo test check bundle lock screenshots bench fuzz clean
+.PHONY: help demo test check bundle lock screenshots bench fuzz power-cuts kill-points mutants simulate clean
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +22,10 @@ help:
 	@echo "make screenshots  the pictures of README.md, from the running demo"
 	@echo "make bench        our figures beside the bare libraries'"
 	@echo "make fuzz         hostile bytes and payloads for longer (SEED=1234 EXAMPLES=20000)"
+	@echo "make power-cuts   more power cuts from one recording (SEED=1234 CUTS=100000)"
+	@echo "make kill-points  a kill at every write and sync of a run (or at some: KILLS=100 SEED=3)"
+	@echo "make mutants      planted bugs; the suite must catch each (ARGS=name for one)"
+	@echo "make simulate     simulated lives of the collector (SEEDS=100000 FIRST_SEED=1 ONLY=late,crash)"
 	@echo "make clean        remove environment, bundle and caches"
 
 demo: $(VENV)/demo.stamp bundle
@@ -37,6 +41,12 @@ check: $(VENV)/dev.stamp
 test: check bundle
 	@missing="$$(.ci/real-peers)" || exit 1; \
 	CAMPUS_MISSING_PEERS="$$missing" $(PY) -m pytest -q -m "real or campus" $(PYTEST_ARGS)
+	$(MAKE) simulate SEEDS=100
+	$(PY) -m tests.mutants
+
+# Plants each bug of tests/mutants in a copy of the tree; the suite has to notice every one.
+mutants: $(VENV)/dev.stamp
+	$(PY) -m tests.mutants $(ARGS)
 
 bundle: build/bundle.stamp
 
@@ -77,8 +87,8 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(PY)
 lock: $(VENV)/dev.stamp
 	$(PY) -m pip install --quiet uv
 	$(LOCK) --extra dev -o requirements/dev.txt
-	$(LOCK) --extra build --extra dashboard --extra district --extra sim -o requirements/demo.txt
-	$(LOCK) --extra dashboard -o requirements/gateway.txt
+	$(LOCK) --extra build --extra dashboard --extra district --extra sheet --extra sim -o requirements/demo.txt
+	$(LOCK) --extra dashboard --extra sheet -o requirements/gateway.txt
 
 screenshots: $(VENV)/dev.stamp bundle
 	tools/take-screenshots $(ARGS)
@@ -92,6 +102,20 @@ fuzz: EXAMPLES ?= 20000
 fuzz: $(VENV)/dev.stamp
 	@seed=$(SEED); echo "fuzzing with SEED=$$seed EXAMPLES=$(EXAMPLES)"; \
 	CAMPUS_FUZZ_EXAMPLES=$(EXAMPLES) $(PY) -m pytest -q tests/fuzz --hypothesis-seed=$$seed --timeout=7200 $(PYTEST_ARGS)
+
+power-cuts: SEED ?= $(shell $(PY) -c 'import secrets; print(secrets.randbelow(10**9))')
+power-cuts: CUTS ?= 20000
+power-cuts: $(VENV)/dev.stamp
+	@seed=$(SEED); echo "power cuts with SEED=$$seed CUTS=$(CUTS)"; \
+	CAMPUS_CUTS=$(CUTS) CAMPUS_CUTS_SEED=$$seed $(PY) -m pytest -q tests/power_cuts --timeout=36000 $(PYTEST_ARGS)
+
+kill-points: $(VENV)/dev.stamp
+	CAMPUS_KILLS=$(or $(KILLS),1000000) CAMPUS_KILLS_SEED=$(or $(SEED),1) \
+		$(PY) -m pytest -q -s tests/faults/test_kill_points.py $(PYTEST_ARGS)
+
+# A failing seed is shrunk to the faults it needs and prints the line that repeats it.
+simulate: $(VENV)/dev.stamp
+	@SEEDS=$(SEEDS) FIRST_SEED=$(FIRST_SEED) ONLY=$(ONLY) PYTHONHASHSEED=0 $(PY) -m tests.simulation
 
 clean:
 	rm -rf $(VENV) build dist dashboard/static/dist frontend/node_modules .mypy_cache .ruff_cache .hypothesis .coverage

@@ -21,6 +21,7 @@ from edge_config.site import LoadedSite
 from gateway.ingest import Door
 from gateway.points import build_points
 from gateway.sources.poll import build_bus, run_bus
+from runtime import memory
 from runtime.clock import SystemClock
 
 GOAL = 1.5
@@ -79,6 +80,7 @@ async def ours(port: int, ticks: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         loaded = site(Path(folder), port)
         async with Door(loaded, build_points(loaded), clock) as door:
+            memory.settle()  # as the collector does
             writer = asyncio.ensure_future(door.run())
             polling = [
                 asyncio.ensure_future(run_bus(bus, *build_bus(loaded, bus), door, clock))

@@ -30,6 +30,7 @@ from edge_config.site import LoadedSite
 from gateway.ingest import Door
 from gateway.points import build_points
 from gateway.sources.mqtt import build_broker, run_broker
+from runtime import memory
 from runtime.clock import SystemClock
 
 FIELDS = ("co2", "temperature", "humidity", "pm25", "tvoc", "battery")
@@ -78,6 +79,7 @@ async def ours(port: int, messages: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         loaded = site(Path(folder), port)
         async with Door(loaded, build_points(loaded), clock) as door:
+            memory.settle()  # as the collector does
             writer = asyncio.ensure_future(door.run())
             taking = asyncio.ensure_future(
                 run_broker(build_broker(loaded, loaded.file.brokers[0]), door, clock)

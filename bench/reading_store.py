@@ -6,10 +6,13 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from bench.measure import Cost, cost
-from gateway.store import database, readings
+from gateway.store import database
+from gateway.store.new_rows import NewRows
 
 POINTS = 300
 COMMIT_ROWS = 300
@@ -43,9 +46,11 @@ def ours(path: Path, batches: Sequence[Sequence[tuple[int, int, int]]]) -> None:
     connection = database.open_writer(path)
     for batch in batches:
         connection.execute("BEGIN IMMEDIATE")
-        readings.insert(
-            connection, [readings.row(at, point, 40, value, 0, None) for at, point, value in batch]
-        )
+        rows = NewRows()
+        for at, alike in groupby(batch, itemgetter(0)):
+            _, points, values = zip(*alike, strict=True)
+            rows.add_good(at, 40, points, values)
+        rows.insert(connection)
         connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()

@@ -17,7 +17,7 @@ from gateway.errors import CollectorAwayError, ControlError
 from runtime import logs
 
 Form = Annotated[FormData, Depends(checked_form)]
-FIELDS = ("broker", "id", "profile", "name", "space")
+FIELDS = ("broker", "id", "profile", "name", "space", "parent", "energy_code")
 FIELD_CHARACTERS_MAX, TOPIC_CHARACTERS_MAX = 200, 256
 
 log = logs.get("dashboard")

@@ -1,4 +1,4 @@
-"""Decimal digits two to a byte, low byte first, as Chinese meters send them; and check sums over frames. Pure.
+"""Decimal digits two to a byte, low byte first, as Chinese meters send them. Pure.
 
 The value is the float nearest to the exact ``(digits × scale + offset) × ratio``.
 """
@@ -12,11 +12,6 @@ from devices.frame_profile import FramePoint
 from devices.registers import ONE, DecodeError
 
 SIGN = 0x80
-
-
-def checksum(data: bytes) -> int:
-    """Sum of the bytes modulo 256 (DL/T 645-2007 and CJ/T 188-2004 alike)."""
-    return sum(data) & 0xFF
 
 
 def digits(data: bytes, *, signed: bool = False) -> int:

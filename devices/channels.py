@@ -13,12 +13,14 @@ from typing import Any
 from devices.profile import Channels
 from devices.strict_json import PayloadError
 
+HISTORY = "history_record"
 PAIR = 2
 """Bytes of channel and type before each value."""
 
 
 def channel_values(channels: Channels, root: dict[str, Any]) -> tuple[dict[str, int], str | None]:
-    """Raw numbers by their pair of channel and type, and the reason where the reading ended early.
+    """Raw numbers by their pair of channel and type, and what is to be said of the rest: ``unknown_channel`` where the
+    reading ended early, ``history_record`` where records from the device's memory were passed over.
 
     Nothing at all for an object without data, or from another port. Raises PayloadError."""
     data, port = _at(root, channels.data_keys), _at(root, channels.port_keys)
@@ -29,7 +31,7 @@ def channel_values(channels: Channels, root: dict[str, Any]) -> tuple[dict[str, 
 
 def _split(channels: Channels, data: bytes) -> tuple[dict[str, int], str | None]:
     found: dict[str, int] = {}
-    at = 0
+    at, said = 0, None
     while at < len(data):
         known = channels.forms.get(data[at : at + PAIR])
         if known is None:
@@ -40,12 +42,14 @@ def _split(channels: Channels, data: bytes) -> tuple[dict[str, int], str | None]
         value = data[at + PAIR : at + PAIR + length]
         if len(value) < length:
             raise PayloadError("cut_short")
+        if pair in channels.history:
+            said = HISTORY
         if pair in found:
             raise PayloadError("duplicate_key")
         if form is not None:
             found[pair] = int.from_bytes(value, "little", signed=form[0] == "i")
         at += PAIR + length
-    return found, None
+    return found, said
 
 
 def _bytes_of(data: Any) -> bytes:

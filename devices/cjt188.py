@@ -1,8 +1,8 @@
 """CJ/T 188-2004 frames: the reading of water, heat and gas meters.
 
 Knows frames, the one read request in the two byte orders makers send its identifier in, and a reply's data as a profile
-lays it out. Does not know lines, time-outs or wake-up bytes (FEH). A frame counts only with its start byte, length,
-check sum and end byte; whatever else is heard is noise. Dates in a reply are not looked at: meters fill them with FF.
+lays it out. Does not know lines or time-outs; what a sound frame is, is in ``framing``. Dates in a reply are not looked
+at: meters fill them with FF.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from devices import bcd
+from devices import bcd, framing
 from devices.frame_profile import Cjt188Point
 from devices.registers import ONE, DecodeError
 
-START, END = 0x68, 0x16
-HEADER, TRAILER = 11, 2
+HEADER = 11
+"""Bytes before the data."""
 READ, READ_ADDRESS = 0x01, 0x03
-REPLY, REFUSAL = 0x80, 0x40
-WILDCARD = 0xAA
+WILDCARD = framing.WILDCARD
 DATA_HEADER = 3
 """Data identifier and serial number before a reply's data."""
 READ_DATA_ORDERS = (b"\x90\x1f", b"\x1f\x90")
@@ -27,7 +26,7 @@ READ_DATA_ORDERS = (b"\x90\x1f", b"\x1f\x90")
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(framing.Addressed):
     """One frame. ``address`` is as on the wire, low byte first; ``meter_type`` the type byte."""
 
     meter_type: int
@@ -37,17 +36,8 @@ class Frame:
 
     def encode(self) -> bytes:
         """The bytes on the wire, without wake-up."""
-        body = bytes((START, self.meter_type, *self.address, self.control, len(self.data))) + self.data
-        return body + bytes((bcd.checksum(body), END))
-
-    @property
-    def is_refusal(self) -> bool:
-        return bool(self.control & REFUSAL)
-
-    @property
-    def plate(self) -> str:
-        """The address as the meter's plate shows it."""
-        return self.address[::-1].hex()
+        head = (framing.START, self.meter_type, *self.address, self.control, len(self.data))
+        return framing.closed(bytes(head) + self.data)
 
 
 class UnitError(Exception):
@@ -61,23 +51,8 @@ class UnitError(Exception):
 
 def frames(heard: bytes) -> Iterator[Frame]:
     """Every sound frame in what was heard, in order; noise, wake-up bytes and broken frames are passed over."""
-    at = 0
-    while (at := heard.find(START, at)) >= 0:
-        frame, size = _frame_at(heard, at)
-        if frame is not None:
-            yield frame
-        at += size
-
-
-def _frame_at(heard: bytes, at: int) -> tuple[Frame | None, int]:
-    head = heard[at : at + HEADER]
-    if len(head) < HEADER:
-        return None, 1
-    size = HEADER + head[10] + TRAILER
-    whole = heard[at : at + size]
-    if len(whole) < size or whole[-1] != END or whole[-2] != bcd.checksum(whole[:-TRAILER]):
-        return None, 1
-    return Frame(whole[1], whole[2:9], whole[9], whole[HEADER:-TRAILER]), size
+    for body in framing.bodies(heard, HEADER):
+        yield Frame(body[1], body[2:9], body[9], body[HEADER:])
 
 
 def read(meter_type: int, address: str, order: bytes = READ_DATA_ORDERS[0], serial: int = 0) -> Frame:
@@ -96,11 +71,10 @@ def answers(reply: Frame, request: Frame) -> bool:
     """Whether ``reply`` is the answer to ``request``: by type, address, control code, identifier and serial.
 
     The wildcard AA in a request stands for any two digits; an identifier may come back in either order."""
-    if reply.control & ~REFUSAL != request.control | REPLY:
+    if reply.control & ~framing.REFUSAL != request.control | framing.REPLY:
         return False
     asked = bytes((request.meter_type, *request.address))
-    got = bytes((reply.meter_type, *reply.address))
-    if any(one not in {WILDCARD, other} for one, other in zip(asked, got, strict=True)):
+    if not framing.is_meant(asked, bytes((reply.meter_type, *reply.address))):
         return False
     if reply.is_refusal:
         return True

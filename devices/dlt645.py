@@ -1,8 +1,7 @@
 """DL/T 645-2007 frames, and the read requests and replies of the 1997 edition.
 
-Knows frames, the 33H added to data, data identifiers and a meter's refusals. Does not know lines, time-outs or
-wake-up bytes (FEH), which may stand before any frame and are skipped. A frame counts only with both start bytes, its
-length, its check sum and its end byte; whatever else is heard is noise.
+Knows frames, the 33H added to data, data identifiers and a meter's refusals. Does not know lines or time-outs; what a
+sound frame is, is in ``framing``, and here it has a second start byte.
 """
 
 from __future__ import annotations
@@ -11,17 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from devices import bcd
+from devices import bcd, framing
 from devices.frame_profile import Dlt645Point, Dlt645Profile
 from devices.registers import ONE, DecodeError
 
-START, END, ADDED = 0x68, 0x16, 0x33
-HEADER, TRAILER = 10, 2
-"""Bytes before the data and after it."""
+ADDED = 0x33
+HEADER, SECOND_START = 10, 7
+"""Bytes before the data, and where among them the start byte stands again."""
 READ, READ_NEXT, READ_ADDRESS, READ_1997, READ_NEXT_1997 = 0x11, 0x12, 0x13, 0x01, 0x02
-REPLY, REFUSAL, FOLLOWED = 0x80, 0x40, 0x20
-"""Bits of a control code: from the meter; the meter refuses; more frames follow."""
-WILDCARD = 0xAA
+FOLLOWED = 0x20
+"""Bit of a control code: more frames follow."""
 BROADCAST_ADDRESS = "99" * 6
 
 ERRORS: tuple[tuple[str, str], ...] = (
@@ -38,7 +36,7 @@ NO_SUCH_DATA = 0x02
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(framing.Addressed):
     """One frame, 33H taken off its data. ``address`` is as on the wire, low byte first."""
 
     address: bytes
@@ -48,45 +46,20 @@ class Frame:
     def encode(self) -> bytes:
         """The bytes on the wire, without wake-up."""
         added = bytes((byte + ADDED) & 0xFF for byte in self.data)
-        body = bytes((START, *self.address, START, self.control, len(added))) + added
-        return body + bytes((bcd.checksum(body), END))
-
-    @property
-    def is_refusal(self) -> bool:
-        return bool(self.control & REFUSAL)
+        head = (framing.START, *self.address, framing.START, self.control, len(added))
+        return framing.closed(bytes(head) + added)
 
     @property
     def is_followed(self) -> bool:
         """Whether more frames wait to be read."""
         return bool(self.control & FOLLOWED) and not self.is_refusal
 
-    @property
-    def plate(self) -> str:
-        """The address as the meter's plate shows it."""
-        return self.address[::-1].hex()
-
 
 def frames(heard: bytes) -> Iterator[Frame]:
     """Every sound frame in what was heard, in order; noise, wake-up bytes and broken frames are passed over."""
-    at = 0
-    while (at := heard.find(START, at)) >= 0:
-        frame, size = _frame_at(heard, at)
-        if frame is not None:
-            yield frame
-        at += size
-
-
-def _frame_at(heard: bytes, at: int) -> tuple[Frame | None, int]:
-    """The frame that begins at ``at``, if one does, and how far to move on."""
-    head = heard[at : at + HEADER]
-    if len(head) < HEADER or head[7] != START:
-        return None, 1
-    size = HEADER + head[9] + TRAILER
-    whole = heard[at : at + size]
-    if len(whole) < size or whole[-1] != END or whole[-2] != bcd.checksum(whole[:-TRAILER]):
-        return None, 1
-    data = bytes((byte - ADDED) & 0xFF for byte in whole[HEADER:-TRAILER])
-    return Frame(whole[1:7], whole[8], data), size
+    for body in framing.bodies(heard, HEADER, SECOND_START):
+        data = bytes((byte - ADDED) & 0xFF for byte in body[HEADER:])
+        yield Frame(body[1:7], body[8], data)
 
 
 def read(address: str, di: str) -> Frame:
@@ -97,7 +70,7 @@ def read(address: str, di: str) -> Frame:
 
 def read_address() -> Frame:
     """The request by which the only meter on a line tells its address."""
-    return Frame(bytes((WILDCARD,)) * 6, READ_ADDRESS, b"")
+    return Frame(bytes((framing.WILDCARD,)) * 6, READ_ADDRESS, b"")
 
 
 def read_next(request: Frame, sequence: int) -> Frame:
@@ -116,9 +89,9 @@ def answers(reply: Frame, request: Frame) -> bool:
     """Whether ``reply`` is the answer to ``request``: by address, control code and data identifier.
 
     A refusal carries no identifier. The wildcard AA in a request stands for any two digits."""
-    if reply.control & ~(REFUSAL | FOLLOWED) != request.control | REPLY:
+    if reply.control & ~(framing.REFUSAL | FOLLOWED) != request.control | framing.REPLY:
         return False
-    if any(asked not in {WILDCARD, got} for asked, got in zip(request.address, reply.address, strict=True)):
+    if not framing.is_meant(request.address, reply.address):
         return False
     if reply.is_refusal:
         return len(reply.data) == 1

@@ -6,6 +6,7 @@ addresses, check sums or time. What the standards' own text did not show us is d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -68,6 +69,13 @@ class Cjt188Point(FramePoint):
         return max(self.at + self.length, 0 if self.unit_at is None else self.unit_at + 1)
 
 
+class Place(Strict):
+    """Where a CJ/T 188 point stands in a reply of another length; the rest of the point stays as it is."""
+
+    at: int = Field(ge=0, le=200)
+    unit_at: int | None = Field(default=None, ge=0, le=200)
+
+
 class FrameExample(Strict):
     """Raw reply frames from 68H to 16H, and the exact readings, or the exact error, they give with a ratio of 1.
 
@@ -101,18 +109,46 @@ class Dlt645Profile(ProfileBase):
 
 class Cjt188Profile(ProfileBase):
     """A water, heat or gas meter. ``meter_type`` is the type byte: 10 cold water, 11 hot, 12 drinking, 13 reclaimed,
-    20 heat, 21 cooling, 30 gas, 40 electricity. ``reply_bytes`` is the length of a reply's data, identifier included."""
+    20 heat, 21 cooling, 30 gas, 40 electricity. ``reply_bytes`` is the length of a reply's data, identifier included;
+    ``layouts`` says where all points stand in replies of other lengths. A length that is in neither is refused."""
 
     wire: Literal[Wire.CJT188]
     meter_type: Literal["10", "11", "12", "13", "20", "21", "30", "40"]
     reply_bytes: int = Field(default=22, ge=4, le=200)
+    layouts: dict[Annotated[int, Field(ge=4, le=200)], dict[PointName, Place]] = Field(default_factory=dict)
     pause_ms: int = Field(default=0, ge=0, le=5000)
     points: dict[PointName, Cjt188Point] = Field(min_length=1)
     examples: tuple[FrameExample, ...] = Field(min_length=1)
 
+    @property
+    def reply_lengths(self) -> tuple[int, ...]:
+        """Every length of a reply's data that is known, the usual one first."""
+        return (self.reply_bytes, *self.layouts)
+
+    def points_of(self, length: int) -> Mapping[str, Cjt188Point]:
+        """The points where they stand in a reply with so many bytes of data; KeyError for a length not known."""
+        if length == self.reply_bytes:
+            return self.points
+        places = self.layouts[length]
+        return {
+            name: point.model_copy(update={"at": places[name].at, "unit_at": places[name].unit_at})
+            for name, point in self.points.items()
+        }
+
+    @model_validator(mode="after")
+    def _layouts_place_every_point(self) -> Self:
+        for length, places in self.layouts.items():
+            if length == self.reply_bytes:
+                raise ValueError(f"layouts has {length}, which is reply_bytes; delete one of them")
+            has_unit = {name: point.unit_at is not None for name, point in self.points.items()}
+            if {name: place.unit_at is not None for name, place in places.items()} != has_unit:
+                raise ValueError(f"layouts {length} must place every point, with unit_at where it has a unit")
+        return self
+
     @model_validator(mode="after")
     def _points_lie_in_the_reply(self) -> Self:
-        for name, point in self.points.items():
-            if point.end > self.reply_bytes - 3:
-                raise ValueError(f"point {name} ends after the reply; correct at, length or reply_bytes")
+        for length in self.reply_lengths:
+            for name, point in self.points_of(length).items():
+                if point.end > length - 3:
+                    raise ValueError(f"point {name} ends after a reply of {length}; correct at or the length")
         return self

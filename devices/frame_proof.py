@@ -48,7 +48,7 @@ def cjt188_outcome(profile: Cjt188Profile, example: FrameExample) -> Outcome:
             if reason:
                 errors[FRAME] = reason
                 continue
-            for name, point in profile.points.items():
+            for name, point in profile.points_of(len(frame.data)).items():
                 try:
                     readings[name] = cjt188.decode(point, frame.data[cjt188.DATA_HEADER :])
                 except (DecodeError, cjt188.UnitError) as error:
@@ -61,4 +61,4 @@ def _trouble(profile: Cjt188Profile, frame: cjt188.Frame) -> str:
         return "refused"
     if frame.meter_type != int(profile.meter_type, 16):
         return "wrong_type"
-    return "" if len(frame.data) == profile.reply_bytes else "wrong_length"
+    return "" if len(frame.data) in profile.reply_lengths else "wrong_length"

@@ -15,6 +15,8 @@ from pydantic import Field, StringConstraints, model_validator
 from devices.profile_base import PointBase, PointName, ProfileBase, Strict, Wire
 
 ChannelId = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{4}$")]
+Passed = Annotated[int, Field(ge=1, le=64)]
+"""How many bytes to pass over."""
 ChannelType = Literal["u8", "i8", "u16", "i16", "u24", "u32", "i32"]
 
 _DOT = re.compile(r"(?<!\\)\.")
@@ -67,12 +69,15 @@ class Channels(Strict):
     """Bytes in base64 at ``data`` of the object: channel, type and value over and over, low byte first.
 
     ``types`` gives every pair of channel and type (four hexadecimal digits) its form, or how many bytes to pass
-    over; a pair that is not listed ends the reading. What came under another ``port`` is not read at all."""
+    over; ``history`` gives the bytes of pairs that hold a reading from the device's memory, whose form and time are not
+    known: they are passed over and said to be. A pair that is in neither ends the reading. What came under another
+    ``port`` is not read at all."""
 
     data: str = "data"
     port_path: str = "fPort"
     port: int = Field(ge=1, le=223)
-    types: dict[ChannelId, ChannelType | Annotated[int, Field(ge=1, le=64)]] = Field(min_length=1)
+    types: dict[ChannelId, ChannelType | Passed] = Field(min_length=1)
+    history: dict[ChannelId, Passed] = Field(default_factory=dict)
 
     @cached_property
     def data_keys(self) -> tuple[str, ...]:
@@ -89,7 +94,7 @@ class Channels(Strict):
             bytes.fromhex(pair): (pair, form, None)
             if isinstance(form, int)
             else (pair, int(form[1:]) // 8, form)
-            for pair, form in self.types.items()
+            for pair, form in (self.types | self.history).items()
         }
 
 

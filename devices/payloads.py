@@ -38,7 +38,7 @@ class Decoded:
     has none. ``message_id`` is the same for a message that comes twice, and None when the payload does not say.
 
     Errors are ``not_a_number``, ``no_value`` (a sentinel), ``unknown_word``, ``unknown_unit``,
-    ``not_a_time``, ``unknown_channel``.
+    ``not_a_time``, ``unknown_channel``, ``history_record``.
     """
 
     readings: dict[str, float] = field(default_factory=dict)

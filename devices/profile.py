@@ -36,6 +36,7 @@ from devices.register_profile import (
     RegisterPoint,
     Registers,
     RegisterType,
+    SunSpec,
 )
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "RegisterPoint",
     "RegisterType",
     "Registers",
+    "SunSpec",
     "Wire",
     "keys_of",
     "load",

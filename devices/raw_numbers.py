@@ -14,7 +14,7 @@ from devices.profile import ByteOrder, RegisterPoint, Registers, RegisterType
 Reason = Literal["not_a_number", "no_value", "gated"]
 Raw = Callable[[Sequence[int]], int | float]
 
-_CODES = {
+CODES = {
     RegisterType.U16: "H",
     RegisterType.I16: "h",
     RegisterType.U32: "I",
@@ -55,7 +55,7 @@ def words_and_number(
     """What packs the words of a type, and what unpacks the number from those bytes."""
     to_words, from_words = _ENDIANNESS[order]
     pack = struct.Struct(f"{to_words}{kind.registers}H").pack
-    return pack, struct.Struct(f"{from_words}{_CODES[kind]}").unpack
+    return pack, struct.Struct(f"{from_words}{CODES[kind]}").unpack
 
 
 def wrong_words(kind: RegisterType, error: struct.error) -> ValueError:

@@ -222,6 +222,15 @@ class Mark(Strict):
         return self.text is not None or bool(self.numbers)
 
 
+class SunSpec(Strict):
+    """The block of SunSpec in which the points lie. Where it begins is found in the device's chain of blocks; the
+    profile's addresses are those of a device whose block begins at ``address``."""
+
+    models: tuple[Annotated[int, Field(ge=1, le=0xFFFE)], ...] = Field(min_length=1)
+    """The model numbers that are laid out as the profile says."""
+    address: Address
+
+
 class RegisterExample(Strict):
     """Raw registers by address, and the exact readings, or the exact error, they give with a ratio of 1.
 
@@ -240,5 +249,23 @@ class ModbusProfile(ProfileBase):
     wire: Literal[Wire.MODBUS]
     limits: Limits = Limits()
     identify: tuple[Mark, ...] = ()
+    sunspec: SunSpec | None = None
     points: dict[PointName, RegisterPoint] = Field(min_length=1)
     examples: tuple[RegisterExample, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _points_are_of_the_block(self) -> Self:
+        for name, point in self.points.items() if self.sunspec else ():
+            if point.function != 3 or not any(_vouches(gate, point, self.sunspec) for gate in point.gates):
+                raise ValueError(
+                    f"point {name} is not bound to its SunSpec block; read it with function 3, from registers after "
+                    "sunspec.address, and add the model number there to `gates:` with a range of sunspec.models"
+                )
+        return self
+
+
+def _vouches(gate: Gate, point: RegisterPoint, block: SunSpec | None) -> bool:
+    """Whether a gate is open only where the point's block begins with one of the block's models."""
+    if block is None or (gate.address, gate.type, gate.bits) != (block.address, RegisterType.U16, None):
+        return False
+    return point.start == block.address and {*range(gate.range[0], gate.range[1] + 1)} <= {*block.models}

@@ -106,7 +106,7 @@ def modulus(point: AnyPoint, ratio: Decimal, step: Decimal) -> int | None:
     return round(raw * abs(Fraction(point.scale)) * Fraction(ratio) / Fraction(step))
 
 
-def _line(point: RegisterPoint, ratio: Decimal) -> tuple[int, int, int]:
+def line(point: RegisterPoint, ratio: Decimal) -> tuple[int, int, int]:
     """(n, m, d) with ``(raw × scale + offset) × ratio == (raw × n + m) / d`` in whole numbers, because
     Python divides two integers with one correct rounding."""
     slope = Fraction(point.scale) * Fraction(ratio)
@@ -116,7 +116,7 @@ def _line(point: RegisterPoint, ratio: Decimal) -> tuple[int, int, int]:
 
 
 def _integer_to_value(point: RegisterPoint, ratio: Decimal) -> Callable[[int], float]:
-    n, m, d = _line(point, ratio)
+    n, m, d = line(point, ratio)
 
     def to_value(raw: int) -> float:
         try:
@@ -128,7 +128,7 @@ def _integer_to_value(point: RegisterPoint, ratio: Decimal) -> Callable[[int], f
 
 
 def _float_to_value(point: RegisterPoint, ratio: Decimal) -> Callable[[float], float]:
-    n, m, d = _line(point, ratio)
+    n, m, d = line(point, ratio)
     is_plain = (n, m) == (d, 0)
 
     def to_value(raw: float) -> float:

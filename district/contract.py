@@ -57,7 +57,7 @@ class IntervalBody(Record):
 
     kind: Literal["interval"] = "interval"
     point: Name
-    period: Literal["15min", "hour", "day"]
+    period: Literal["15min", "hour", "day", "month"]
     start: Millis
     end: Millis
     content: Literal["measured", "estimated", "missing"]
@@ -68,6 +68,7 @@ class IntervalBody(Record):
     mean: float | None = None
     low: float | None = None
     high: float | None = None
+    changes: Count | None = Field(default=None, description="how often a state changed")
 
 
 class EventBody(Record):

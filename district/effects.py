@@ -30,7 +30,7 @@ POINT = _upsert(
 INTERVAL = _upsert(
     "interval",
     "site_id period start point",
-    "end content share value register_start register_end mean low high revision",
+    "end content share value register_start register_end mean low high changes revision",
 )
 EVENT = _upsert(
     "event", "site_id event_id", "gateway_id event_kind subject start end level state evidence revision"
@@ -74,7 +74,7 @@ def _points(site: str, gateway: str, found: Iterable[tuple[PointBody, int]]) -> 
 def _intervals(site: str, found: Iterable[tuple[IntervalBody, int]]) -> Rows:
     return [
         (site, b.period, b.start, b.point, b.end, b.content, b.share, b.value, b.register_start, b.register_end,
-         b.mean, b.low, b.high, revision)
+         b.mean, b.low, b.high, b.changes, revision)
         for b, revision in found
     ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from district.refusal import DistrictError
 
-VERSION = 1
+VERSION = 2
 
 TABLES = (
     """CREATE TABLE site (
@@ -70,6 +70,9 @@ TABLES = (
         WHERE site_id = NEW.site_id AND start = NEW.start; END""",
 )
 
+STEPS = {2: ("ALTER TABLE interval ADD COLUMN changes INTEGER",)}
+"""What brings a database of the version before to this one. A step that has shipped is never edited."""
+
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """The one connection of a process that writes; what it has committed survives a power cut.
@@ -102,7 +105,10 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     if version == 0:
         for statement in TABLES:
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+    for step in range(max(version, 1) + 1, VERSION + 1):
+        for statement in STEPS[step]:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 
 

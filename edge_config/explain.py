@@ -28,6 +28,9 @@ PATTERNS = {
     r"^(?:[^+#/]+/)*\+(?:/[^+#/]+)*$": "write the topic with one + in the place of the device, such as zigbee2mqtt/+",
     r"^https?://": "begin with https:// (or http:// on the campus network)",
     r"^\d{4}-\d{2}-\d{2}$": "write the date as 2026-09-01",
+    r"^([01]\d|2[0-3]):(00|15|30|45)-(([01]\d|2[0-3]):(00|15|30|45)|24:00)$": (
+        "write two quarter-hours of the day, such as 08:00-11:00 or 22:00-24:00"
+    ),
 }
 NUMBERS = {
     "int_parsing",

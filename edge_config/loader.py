@@ -22,6 +22,8 @@ from edge_config.explain import NUMBERS, explain, path_of
 from edge_config.problems import DocPath, Finding, Problem, SiteProblems
 from edge_config.schema import LimitsFile, SiteFile
 from edge_config.site import LoadedSite, SchoolCalendar
+from edge_config.tariffs import TariffFile
+from edge_config.tariffs import findings as tariff_findings
 from edge_config.yaml_marks import Document, parse
 
 M = TypeVar("M", bound=BaseModel)
@@ -44,7 +46,7 @@ def load_site(path: Path, *, with_secrets: bool = True, web: str | None = None) 
         _sort(document, files.secrets(found, path.parent), errors, warnings)
     limits = _limits(document, path.parent, found, errors, warnings)
     calendar = _calendar(document, path.parent, errors)
-    _tariffs(document, path.parent, errors)
+    tariffs = _tariffs(document, path.parent, errors, warnings)
     if errors or file is None:
         raise SiteProblems(errors, warnings)
     return LoadedSite(
@@ -56,6 +58,7 @@ def load_site(path: Path, *, with_secrets: bool = True, web: str | None = None) 
         calendar,
         tuple(sorted(set(warnings))),
         tuple(adopted),
+        tariffs,
     )
 
 
@@ -139,15 +142,9 @@ def _named(document: Document, key: str, folder: Path, errors: list[Problem]) ->
 def _limits(
     document: Document, folder: Path, found: Draft, errors: list[Problem], warnings: list[Problem]
 ) -> LimitsFile | None:
-    named = _named(document, "limits", folder, errors)
-    if named is None:
+    own = _own(document, "limits", folder, errors)
+    if own is None:
         return None
-    try:
-        own = parse(named[1], str(named[0]))
-    except SiteProblems as problems:
-        errors.extend(problems.problems)
-        return None
-    errors.extend(own.problems)
     limits = _validated(own, LimitsFile, errors)
     if limits is not None:
         _sort(own, measuring.limits(limits, found), errors, warnings)
@@ -163,11 +160,25 @@ def _calendar(document: Document, folder: Path, errors: list[Problem]) -> School
     return SchoolCalendar(days)
 
 
-def _tariffs(document: Document, folder: Path, errors: list[Problem]) -> None:
-    """The tariff file is read by the reports; here it must exist and be YAML."""
-    named = _named(document, "tariffs", folder, errors)
-    if named is not None:
-        try:
-            errors.extend(parse(named[1], str(named[0])).problems)
-        except SiteProblems as problems:
-            errors.extend(problems.problems)
+def _tariffs(
+    document: Document, folder: Path, errors: list[Problem], warnings: list[Problem]
+) -> TariffFile | None:
+    own = _own(document, "tariffs", folder, errors)
+    tariffs = None if own is None else _validated(own, TariffFile, errors)
+    if own is not None and tariffs is not None:
+        _sort(own, tariff_findings(tariffs), errors, warnings)
+    return tariffs
+
+
+def _own(document: Document, key: str, folder: Path, errors: list[Problem]) -> Document | None:
+    """The YAML document a top-level key names."""
+    named = _named(document, key, folder, errors)
+    if named is None:
+        return None
+    try:
+        own = parse(named[1], str(named[0]))
+    except SiteProblems as problems:
+        errors.extend(problems.problems)
+        return None
+    errors.extend(own.problems)
+    return own

@@ -87,7 +87,7 @@ def virtual_points(draft: Draft) -> Iterator[Finding]:
             yield Finding(
                 ("points", index, "id"), f"the device already has a point {point.id!r}", "choose another name"
             )
-        for key in ("sum", "minus"):
+        for key in ("sum", "minus", "over"):
             for place, name in enumerate(getattr(point, key)):
                 path: DocPath = ("points", index, key, place)
                 if name in virtual:
@@ -98,11 +98,11 @@ def virtual_points(draft: Draft) -> Iterator[Finding]:
 
 
 def _one_unit(point: VirtualPoint, index: int, real: Mapping[str, str]) -> Iterator[Finding]:
-    units = sorted({QUANTITIES[real[name]].unit for name in (*point.sum, *point.minus) if name in real})
-    if len(units) > 1:
-        yield Finding(
-            ("points", index, "sum"), f"adds up different units: {choices(units)}", "sum points of one unit"
-        )
+    for key, names in (("sum", (*point.sum, *point.minus)), ("over", point.over)):
+        units = sorted({QUANTITIES[real[name]].unit for name in names if name in real})
+        if len(units) > 1:
+            wrong = f"adds up different units: {choices(units)}"
+            yield Finding(("points", index, key), wrong, "sum points of one unit")
 
 
 def _point_hint(name: str, real: Mapping[str, str]) -> str:

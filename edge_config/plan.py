@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices import dlt645
 from devices.profile import AnyProfile, Cjt188Profile, Dlt645Profile, ModbusProfile, MqttProfile
@@ -42,38 +42,47 @@ READING_BYTES = 30
 """At rest, with CRC (ARCHITECTURE 1, BUDGETS)."""
 INTERVAL_BYTES = 85
 """At rest; 100 points × 30 days of quarter-hours in the buffer's own table took 65 (counters) and 83 (gauges) each."""
+CHANGE_BYTES = 300
+"""At rest; a delivered change stays for as long as a raw reading (docs/decisions/0005)."""
 GIB = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One read of ``registers`` registers, sent at every ``every``-th poll."""
+    """One read of ``registers`` registers, sent at every ``every``-th poll; ``points`` that come with no other read before
+    it. Points of a profile that no read counts are taken to come at every poll."""
 
     registers: int
     every: int = 1
+    points: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FrameRead:
-    """One read of a DL/T 645 or CJ/T 188 meter, ``data_bytes`` long in its reply, sent at every ``every``-th poll."""
+    """One read of a DL/T 645 or CJ/T 188 meter, ``data_bytes`` long in its reply; else as ``Request``."""
 
     data_bytes: int
     every: int = 1
+    points: int = 0
 
 
 RequestsOf = Callable[[ModbusProfile, float], Sequence[Request]]
 """The requests of a profile whose device is polled every so many seconds."""
 FramesOf = Callable[[Dlt645Profile | Cjt188Profile, float], Sequence[FrameRead]]
+BusProfile = ModbusProfile | Dlt645Profile | Cjt188Profile
 
 
 @dataclass(frozen=True, slots=True)
 class PolledPlan:
-    """A device's share of its bus: ``load_pct`` of the time, and the interval at which the bus would be busy enough."""
+    """A device's share of its bus: ``load_pct`` of the time, the interval at which the bus would be busy enough, and the
+    seconds of the bus that the reads of every poll, and those made more rarely, take."""
 
     device: str
     interval_s: float
     load_pct: float
     fits_s: float
+    fast_s: float = 0.0
+    slow_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +132,12 @@ class Plan:
     readings_per_day: int
     raw_bytes: int
     interval_bytes: int
+    change_bytes: int
     budget_bytes: int
 
     @property
     def buffer_bytes(self) -> int:
-        return self.raw_bytes + self.interval_bytes
+        return self.raw_bytes + self.interval_bytes + self.change_bytes
 
     @property
     def budget_pct(self) -> float:
@@ -146,7 +156,9 @@ def plan(site: LoadedSite, requests_of: RequestsOf, frames_of: FramesOf = every_
     """The plan of a site. ``requests_of`` gives the read requests of a Modbus profile, as the poller groups them, and
     ``frames_of`` the reads of a DL/T 645 or CJ/T 188 profile."""
     points = sum(len(site.profiles[device.profile].points) for device in site.file.devices)
-    readings = round(sum(_readings_per_day(site, device) for device in site.file.devices))
+    readings = round(
+        sum(_readings_per_day(site, device, requests_of, frames_of) for device in site.file.devices)
+    )
     slots_per_point = 96 * QUARTER_DAYS + 24 * HOUR_DAYS + DAY_DAYS
     return Plan(
         site=site.file.site.name,
@@ -162,6 +174,7 @@ def plan(site: LoadedSite, requests_of: RequestsOf, frames_of: FramesOf = every_
         readings_per_day=readings,
         raw_bytes=readings * RAW_DAYS * READING_BYTES,
         interval_bytes=points * slots_per_point * INTERVAL_BYTES,
+        change_bytes=points * (96 + 24 + 1) * RAW_DAYS * CHANGE_BYTES,
         budget_bytes=round(site.file.buffer.budget_gib * GIB),
     )
 
@@ -172,49 +185,62 @@ def poll_interval_s(device: Device, profile: AnyProfile) -> float:
     return device.poll_interval_s or own
 
 
-def _readings_per_day(site: LoadedSite, device: Device) -> float:
+def _readings_per_day(
+    site: LoadedSite, device: Device, requests_of: RequestsOf, frames_of: FramesOf
+) -> float:
+    """Each point as often as its own read is made: a slow group's come more rarely than the device is polled."""
     profile = site.profiles[device.profile]
-    return len(profile.points) * DAY_S / poll_interval_s(device, profile)
+    interval_s = poll_interval_s(device, profile)
+    reads = [] if isinstance(profile, MqttProfile) else _reads(profile, interval_s, requests_of, frames_of)
+    counted = sum(read.points for read in reads)
+    a_poll = len(profile.points) - counted + sum(read.points / read.every for read in reads)
+    return a_poll * DAY_S / interval_s
+
+
+def _reads(
+    profile: BusProfile, interval_s: float, requests_of: RequestsOf, frames_of: FramesOf
+) -> Sequence[Request | FrameRead]:
+    if isinstance(profile, ModbusProfile):
+        return requests_of(profile, interval_s)
+    return frames_of(profile, interval_s)
 
 
 def _bus(site: LoadedSite, bus: Bus, requests_of: RequestsOf, frames_of: FramesOf) -> BusPlan:
     requests, per_s = 0, 0.0
-    loads: list[tuple[str, float, float]] = []
+    shares: list[PolledPlan] = []
     devices = [device for device in site.file.devices if device.bus == bus.id]
     for device in devices:
-        profile, load = site.profiles[device.profile], 0.0
+        profile = site.profiles[device.profile]
         if isinstance(profile, MqttProfile):
             continue
         interval_s = poll_interval_s(device, profile)
-        for every, cost_s in _costs(bus, profile, interval_s, requests_of, frames_of):
-            rate = 1 / (interval_s * every)
-            requests += 1
-            per_s += rate
-            load += rate * cost_s
-        loads.append((device.id, interval_s, 100 * load))
+        reads = _reads(profile, interval_s, requests_of, frames_of)
+        requests += len(reads)
+        per_s += sum(1 / (interval_s * read.every) for read in reads)
+        shares.append(_share(bus, device.id, profile, interval_s, reads))
     line = f"{bus.port} {bus.baudrate} Bd" if isinstance(bus, SerialBus) else _address(bus)
-    load_pct = sum(load for _, _, load in loads)
+    load_pct = sum(share.load_pct for share in shares)
     stretch = max(1.0, load_pct / BUSY_PCT)
-    polled = tuple(PolledPlan(name, every, load, math.ceil(every * stretch)) for name, every, load in loads)
+    polled = tuple(replace(share, fits_s=math.ceil(share.interval_s * stretch)) for share in shares)
     return BusPlan(
         bus.id, bus.kind, line, len(devices), requests, 60 * per_s, load_pct, _assumption(bus), polled
     )
 
 
-def _costs(
-    bus: Bus,
-    profile: ModbusProfile | Dlt645Profile | Cjt188Profile,
-    interval_s: float,
-    requests_of: RequestsOf,
-    frames_of: FramesOf,
-) -> list[tuple[int, float]]:
-    """At every how many polls each request of a device is sent, and its seconds of the bus."""
-    if isinstance(profile, ModbusProfile):
-        pause_s = profile.limits.pause_ms / 1000
-        requests = requests_of(profile, interval_s)
-        return [(one.every, request_s(bus, one.registers) + pause_s) for one in requests]
-    pause_s = profile.pause_ms / 1000
-    return [(one.every, frame_s(bus, one.data_bytes) + pause_s) for one in frames_of(profile, interval_s)]
+def _share(
+    bus: Bus, device: str, profile: BusProfile, interval_s: float, reads: Sequence[Request | FrameRead]
+) -> PolledPlan:
+    pause_s = (profile.limits.pause_ms if isinstance(profile, ModbusProfile) else profile.pause_ms) / 1000
+    costs = [(read.every, _read_s(bus, read) + pause_s) for read in reads]
+    load = sum(cost_s / (interval_s * every) for every, cost_s in costs)
+    fast_s = sum(cost_s for every, cost_s in costs if every == 1)
+    return PolledPlan(
+        device, interval_s, 100 * load, interval_s, fast_s, sum(cost_s for _, cost_s in costs) - fast_s
+    )
+
+
+def _read_s(bus: Bus, read: Request | FrameRead) -> float:
+    return request_s(bus, read.registers) if isinstance(read, Request) else frame_s(bus, read.data_bytes)
 
 
 def overloads(found: Plan) -> list[str]:

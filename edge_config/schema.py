@@ -136,11 +136,13 @@ class Mapping(Section):
 
 
 class VirtualPoint(Section):
-    """A point that is the sum of others, less others: ``pv-self.energy_import: pv export − grid export``."""
+    """A point that is the sum of others, less others, and where ``over`` is named divided by the sum of those:
+    ``pv-self.energy_import: pv export − grid export``. A ratio is of what flowed, never of registers."""
 
     id: PointId
     sum: tuple[PointId, ...] = Field(min_length=1)
     minus: tuple[PointId, ...] = ()
+    over: tuple[PointId, ...] = ()
 
 
 class QuotaYear(Section):
@@ -154,7 +156,7 @@ class UplinkFilter(Section):
     Events and point descriptions always go up."""
 
     quantities: tuple[str, ...] | None = None
-    periods: tuple[Literal["15min", "hour", "day"], ...] | None = None
+    periods: tuple[Literal["15min", "hour", "day", "month"], ...] | None = None
 
 
 class HttpUplink(Section):

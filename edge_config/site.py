@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from devices.profile import AnyProfile
 from edge_config.problems import Problem
 from edge_config.schema import CalendarDay, Device, LimitsFile, SiteFile, Space
+from edge_config.tariffs import TariffFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class LoadedSite:
     """What works and is still worth a look; ``check`` prints it."""
     adopted: tuple[str, ...] = ()
     """Ids of the devices that stand in ``site.d/web.yaml`` and not in the installer's file."""
+    tariffs: TariffFile | None = None
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from devices.profile import MqttProfile, Wire
 from edge_config.draft import Draft, Profile
@@ -38,10 +39,8 @@ def check(draft: Draft) -> Iterator[Finding]:
         yield from (one for one in findings if path not in draft.patched or one.wrong not in LACKS)
         if profile is not None:
             yield from _ratios(draft, device, profile, path)
-    yield from same_unit(draft)
-    yield from same_address(draft)
-    yield from same_topic(draft)
-    yield from same_line(draft)
+    yield from _taken_twice(_addresses(draft))
+    yield from _taken_twice(_lines(draft))
     yield from certificates(draft)
     if not draft.ids.get("devices"):
         yield Finding(
@@ -97,19 +96,6 @@ def meter(draft: Draft, device: Device, profile: Profile, path: DocPath) -> Iter
     yield from _stray(device, path, ("topic", "unit_id"), "a serial meter")
 
 
-def same_address(draft: Draft) -> Iterator[Finding]:
-    """One line, one meter's address, one device. An electricity and a water meter may have the same number."""
-    seen: dict[tuple[str, str], DocPath] = {}
-    for index, device in draft.devices.items():
-        if device.bus is None or device.address is None:
-            continue
-        path: DocPath = ("devices", index, "address")
-        first = seen.setdefault((device.bus, device.address), path)
-        if first != path:
-            wrong = f"meter {device.address} of bus {device.bus!r} is already taken"
-            yield Finding(path, wrong, "correct the one that was mistyped", first)
-
-
 def _mqtt(device: Device, path: DocPath) -> Iterator[Finding]:
     """An MQTT profile needs a broker and a plain topic, and neither bus nor unit id."""
     if device.bus is not None and device.broker is None:
@@ -145,45 +131,52 @@ def _ratios(draft: Draft, device: Device, profile: Profile, path: DocPath) -> It
             )
 
 
-def same_unit(draft: Draft) -> Iterator[Finding]:
-    """One bus, one unit id, one device."""
-    seen: dict[tuple[str, int], DocPath] = {}
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What may be taken once: ``key`` is what is taken, ``path`` where, ``wrong`` and ``right`` what to say of a second."""
+
+    key: tuple[str, ...]
+    path: DocPath
+    wrong: str
+    right: str
+
+
+def _taken_twice(claims: Iterable[_Claim]) -> Iterator[Finding]:
+    seen: dict[tuple[str, ...], DocPath] = {}
+    for claim in claims:
+        first = seen.setdefault(claim.key, claim.path)
+        if first != claim.path:
+            yield Finding(claim.path, claim.wrong, claim.right, first)
+
+
+def _addresses(draft: Draft) -> Iterator[_Claim]:
+    """One bus, one unit id, one device; one line, one meter's address; one broker, one topic. An electricity and a water
+    meter may have the same number, for their addresses are not equally long."""
     for index, device in draft.devices.items():
-        if device.bus is None or device.unit_id is None:
-            continue
-        path: DocPath = ("devices", index, "unit_id")
-        first = seen.setdefault((device.bus, device.unit_id), path)
-        if first != path:
-            wrong = f"unit {device.unit_id} of bus {device.bus!r} is already taken"
-            yield Finding(path, wrong, "give each meter on a bus an address of its own", first)
-
-
-def same_topic(draft: Draft) -> Iterator[Finding]:
-    """One broker, one topic, one device."""
-    seen: dict[tuple[str, str], DocPath] = {}
-    for index, device in draft.devices.items():
-        if device.broker is None or device.topic is None:
-            continue
-        path: DocPath = ("devices", index, "topic")
-        first = seen.setdefault((device.broker, device.topic), path)
-        if first != path:
-            wrong = f"the topic {device.topic!r} of broker {device.broker!r} is already taken"
-            yield Finding(path, wrong, "give each sensor its own topic", first)
-
-
-def same_line(draft: Draft) -> Iterator[Finding]:
-    """Two buses on one serial port or one TCP address would talk into each other's answers."""
-    seen: dict[tuple[str, int], DocPath] = {}
-    for index, bus in draft.buses.items():
-        tcp = isinstance(bus, TcpBus)
-        line = (bus.host, bus.port) if isinstance(bus, TcpBus) else (bus.port, 0)
-        path: DocPath = ("buses", index, "host" if tcp else "port")
-        first = seen.setdefault(line, path)
-        if first != path:
-            where = f"{line[0]} port {line[1]}" if tcp else line[0]
-            yield Finding(
-                path, f"another bus already uses {where}", "put the devices of one line on one bus", first
+        path, bus, broker = ("devices", index), device.bus, device.broker
+        if bus is not None and device.unit_id is not None:
+            wrong = f"unit {device.unit_id} of bus {bus!r} is already taken"
+            right = "give each meter on a bus an address of its own"
+            yield _Claim(("unit", bus, str(device.unit_id)), (*path, "unit_id"), wrong, right)
+        if bus is not None and device.address is not None:
+            wrong = f"meter {device.address} of bus {bus!r} is already taken"
+            right = "correct the one that was mistyped"
+            yield _Claim(("address", bus, device.address), (*path, "address"), wrong, right)
+        if broker is not None and device.topic is not None:
+            wrong = f"the topic {device.topic!r} of broker {broker!r} is already taken"
+            yield _Claim(
+                ("topic", broker, device.topic), (*path, "topic"), wrong, "give each sensor its own topic"
             )
+
+
+def _lines(draft: Draft) -> Iterator[_Claim]:
+    """Two buses on one serial port or one TCP address would talk into each other's answers."""
+    for index, bus in draft.buses.items():
+        is_tcp = isinstance(bus, TcpBus)
+        line = (bus.host, str(bus.port)) if isinstance(bus, TcpBus) else (bus.port,)
+        wrong = f"another bus already uses {' port '.join(line)}"
+        path: DocPath = ("buses", index, "host" if is_tcp else "port")
+        yield _Claim(line, path, wrong, "put the devices of one line on one bus")
 
 
 def certificates(draft: Draft) -> Iterator[Finding]:

@@ -7,46 +7,31 @@ the buffer by ``Accounts.restore``, so after a commit whose outcome is unknown t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from zoneinfo import ZoneInfo
 
-from devices.quantities import Kind
 from edge_config.site import LoadedSite
-from gateway.errors import ConfigError
-from gateway.intervals import CounterSpec, GaugeSpec, Sample, roll_up
-from gateway.model import QUARTER_MS, Event, Interval, Level, Period, Point, Quality, Reading
+from gateway.account import UNKNOWN, Account, Lot, account_of, lot_of, tolerance_ms_of
+from gateway.closed_slots import SILENT_MS_MAX, ClosedSlots
+from gateway.intervals import Sample
+from gateway.model import QUARTER_MS, Event, Level, Point, Quality, Reading, Readings
 from gateway.open_slots import Mark, OpenSlots
 from gateway.points import parts
 from gateway.recompute import samples_around, slots_again
 from gateway.rules import devices as device_rules
-from gateway.rules.watches import Watch, watches
-from gateway.slots import day_slot, hour_slot
-from gateway.store import bodies, changes, events, intervals, notes, points, readings
+from gateway.rules.watches import watches
+from gateway.steps import kept_step
+from gateway.store import changes, events, intervals, left_out, notes, points, readings, replacements
 from gateway.store.changes import ChangeLog
+from gateway.store.new_rows import NewRows
+from gateway.store.set_back import Span, spoiled
+from gateway.store.tally import Tally
+from gateway.validate import LOTS_MAX
 
 REVISE_AFTER_MS = 60_000
-
-
-@dataclass(slots=True)
-class Account:
-    """One point's running state. ``num``/``den`` is its step; ``newest_at`` the time of its newest good reading, None before the
-    first: what is newer is surely a new row, everything else is looked up."""
-
-    point: Point
-    point_id: int
-    num: int
-    den: int
-    spec: CounterSpec | GaugeSpec
-    tolerance_ms: int
-    newest_at: int | None
-    watches: list[Watch] = field(default_factory=list)
-    slots: OpenSlots | None = None
-
-    def value(self, steps: int) -> float:
-        return steps * self.num / self.den
+CLOSED_MAX = 4_000
+"""Slots of all points that a tick closes, 0.1 s: after a clock leapt ahead, or a long silence, the next tick goes on."""
 
 
 @dataclass(slots=True)
@@ -64,27 +49,57 @@ class Accounts:
 
     def __init__(self, site: LoadedSite, all_points: Sequence[Point]) -> None:
         self._site, self._points = site, {point.name: point for point in all_points}
-        self._zone: ZoneInfo = site.zone
         self._by_name: dict[str, Account] = {}
         self._touched: set[str] = set()
-        self._log = ChangeLog(0)
+        self._take_log(ChangeLog(0))
+        self._lots: dict[tuple[str, ...], Lot] = {}
         self._spans: list[tuple[int, int, int]] = []
         self._offline = device_rules.offline(site.file.site.id)
         self._clocks = device_rules.wrong_clock(site.file.site.id)
+        self.tally = Tally()
+        self.received_to: int | None = None
+        """When the newest of the readings that ``restore`` read was received."""
+        self._spoiled: Span = (0, 0)
+
+    @property
+    def every(self) -> Mapping[str, Account]:
+        """The accounts by point."""
+        return self._by_name
+
+    @property
+    def closed(self) -> ClosedSlots:
+        return self._closed
 
     @property
     def head(self) -> int:
         return self._log.head
 
+    @property
+    def log(self) -> ChangeLog:
+        """Where changes of this transaction go; flushed at the end of each step that appends some."""
+        return self._log
+
+    @property
+    def site(self) -> LoadedSite:
+        return self._site
+
+    @property
+    def points(self) -> Mapping[str, Point]:
+        """By name, each in the step the buffer counts it in."""
+        return self._points
+
     # -- the state, from the buffer ---------------------------------------------------------------------------------
 
     def restore(self, connection: sqlite3.Connection, now: int) -> None:
         """Make points known, take up open slots and open events, and read the newest readings once more."""
-        self._log = ChangeLog(changes.head(connection))
+        self._take_log(ChangeLog(changes.head(connection)))
+        self._lots.clear()
         site = self._site.file
         points.register_site(connection, self._log, site.site, site.gateway.id, now)
-        for point in self._points.values():
-            _refuse_other_step(connection, point)
+        self._points = {
+            name: kept_step(connection, self._site.devices[point.device], point)
+            for name, point in self._points.items()
+        }
         ids = points.register(connection, self._log, self._points.values(), parts(self._site), now)
         for uplink in site.uplinks:
             connection.execute("INSERT OR IGNORE INTO uplink (uplink, cursor) VALUES (?, 0)", (uplink.id,))
@@ -93,12 +108,23 @@ class Accounts:
         for event in open_events:
             self._offline.resume(event)
             self._clocks.resume(event)
-        self._spans = [(a, b, _tolerance(s)) for a, b, s in intervals.replay_spans(connection)]
-        self._by_name = {name: _account(self._points[name], ids[name], groups.get(name, [])) for name in ids}
-        self._resume_slots(connection)
+        self._spans = [(a, b, tolerance_ms_of(s)) for a, b, s in intervals.replay_spans(connection)]
+        replaced = replacements.times(connection)
+        self._by_name = {
+            name: account_of(
+                self._points[name], ids[name], groups.get(name, []), replaced.get(ids[name], frozenset())
+            )
+            for name in ids
+        }
+        self._spoiled = spoiled(connection)
+        self._resume_slots(connection, now)
+        self.tally.restore(connection, now)
         self._log.flush(connection)
 
-    def _resume_slots(self, connection: sqlite3.Connection) -> None:
+    def _take_log(self, log: ChangeLog) -> None:
+        self._log, self._closed = log, ClosedSlots(log, self._site.zone)
+
+    def _resume_slots(self, connection: sqlite3.Connection, now: int) -> None:
         by_id = {account.point_id: account for account in self._by_name.values()}
         marks = {i: mark for i, mark in intervals.load_marks(connection).items() if i in by_id}
         for point_id, mark in marks.items():
@@ -112,6 +138,7 @@ class Accounts:
         start = min(_unread_from(mark) for mark in marks.values())
         for row in readings.since(connection, start):
             found = by_id.get(row.point_id)
+            self.received_to = max(self.received_to or 0, row.measured_at + row.lag)
             if (
                 found is not None
                 and row.value is not None
@@ -119,47 +146,68 @@ class Accounts:
                 and row.measured_at > found.slots.newest.at
             ):
                 found.newest_at = row.measured_at
-                found.slots.add(Sample(row.measured_at, row.value, self._tolerance(found, row.measured_at)))
+                sample = Sample(row.measured_at, row.value, self._tolerance(found, row.measured_at))
+                self._closed.put(connection, found, found.slots.add(sample), now)
                 self._touched.add(found.point.name)
 
     # -- one batch --------------------------------------------------------------------------------------------------
 
-    def book(self, connection: sqlite3.Connection, batch: Iterable[Reading], now: int) -> Outcome:
+    def book(self, connection: sqlite3.Connection, batch: Iterable[Readings], now: int) -> Outcome:
         """Store judged readings and everything that follows from them. Raises sqlite3.Error; nothing is kept then."""
-        outcome = Outcome()
-        rows: list[readings.Row] = []
-        by_name, row_of, good = self._by_name, readings.row, Quality.GOOD
-        for reading in batch:
-            name, at, received_at, value, quality, reason = reading
-            account = by_name[name]
-            steps = None if value is None else round(value * account.den / account.num)
-            is_good = quality is good
-            # A plain 0: an enum takes the slow way into SQLite.
-            row = row_of(
-                at, account.point_id, received_at - at, steps, 0 if is_good else int(quality), reason
-            )
-            if is_good and account.newest_at is not None and at > account.newest_at:
-                rows.append(row)
-            elif not self._is_new(connection, account, row, rows, outcome, now):
+        outcome, rows, lots = Outcome(), NewRows(), self._lots.get
+        for group in batch:
+            lot, at = lots(group.points) or self._lot(group.points), group.measured_at
+            is_newest = at > max([account.newest_at for account in lot.accounts])
+            is_first = not self._spoiled[0] <= at <= self._spoiled[1]
+            if is_newest and is_first and group.quality is Quality.GOOD and not lot.has_twins:
+                self._book(connection, lot, group, rows, outcome, now)
                 continue
-            outcome.stored += 1
-            if is_good and steps is not None:
-                if account.newest_at is None or at > account.newest_at:
-                    account.newest_at = at
-                self._count(connection, account, reading, steps, outcome, now)
-            elif reason == "device_clock":
-                self._raise(connection, self._clocks.bad(account.point.device, now, reason), outcome, now)
-        readings.insert(connection, rows)
+            for account, reading in zip(lot.accounts, group.each(), strict=True):
+                self._look_up(connection, account, reading, rows, outcome, now)
+        rows.insert(connection)
         self._finish(connection)
         return outcome
 
-    def tick(self, connection: sqlite3.Connection, now: int, *, expire: bool = True) -> None:
-        """Close slots that are past their grace, and compute again what late readings touched."""
+    def _book(
+        self, connection: sqlite3.Connection, lot: Lot, group: Readings, rows: NewRows, outcome: Outcome, now: int
+    ) -> None:  # fmt: skip
+        """Good readings, each its point's newest: nearly all do no more than join a slot that stays open."""
+        _, at, received_at, values, _, _ = group
+        steps = lot.steps(values)
+        rows.add_good(at, received_at - at, lot.point_ids, steps)
+        self.tally.book(at, lot.point_ids)
+        outcome.stored += len(steps)
+        new, spans = tuple.__new__, self._spans
+        for account, count in zip(lot.accounts, steps, strict=True):
+            account.newest_at = at
+            slots, tolerance = account.slots, account.tolerance_ms
+            sample = new(Sample, (at, count, self._tolerance(account, at) if spans else tolerance))
+            if slots is None or not slots.take(sample):
+                self._count(connection, account, sample, outcome, now)
+            if account.watches:
+                self._watch(connection, account, sample, outcome, now)
+
+    def _lot(self, points: tuple[str, ...]) -> Lot:
+        """The accounts of a group's points, kept for the next such group."""
+        if len(self._lots) >= LOTS_MAX:
+            self._lots.clear()
+        self._lots[points] = lot = lot_of([self._by_name[point] for point in points])
+        return lot
+
+    def tick(
+        self, connection: sqlite3.Connection, now: int, *, expire: bool = True, aged: int | None = None
+    ) -> None:
+        """Close slots that are past their grace (by ``aged``, which is ``now`` where the clock did not just leap ahead), and
+        compute again what late readings touched."""
+        left = CLOSED_MAX
         for account in self._by_name.values() if expire else ():
-            closed = account.slots.expire(now) if account.slots is not None else []
+            closed = account.slots.expire(now if aged is None else aged) if account.slots is not None else []
             if closed:
-                self._close(connection, account, closed, now)
+                self._closed.put(connection, account, closed, now)
                 self._touched.add(account.point.name)
+                left -= len(closed)
+                if left <= 0:
+                    break
         self._recompute(connection, now)
         self._finish(connection)
 
@@ -176,6 +224,21 @@ class Accounts:
             self._raise(connection, event, Outcome(), now)
             self._log.flush(connection)
 
+    def tell(self, connection: sqlite3.Connection, found: Iterable[Event], now: int) -> None:
+        """Keep events that a command found, and their changes."""
+        for event in found:
+            events.put(connection, self._log, event, now)
+        self._log.flush(connection)
+
+    def say(self, connection: sqlite3.Connection, event: Event | None, now: int) -> None:
+        """Keep an event that no reading raised."""
+        self._raise(connection, event, Outcome(), now)
+        self._log.flush(connection)
+
+    def shed_to(self, instant: int) -> None:
+        """Raw readings before ``instant`` may be gone: slots there change only for the better."""
+        self._closed.thin_to = instant
+
     def statement(self, connection: sqlite3.Connection, fields: dict[str, object], now: int) -> int:
         revision = notes.statement(connection, self._log, fields, now)
         self._log.flush(connection)
@@ -186,55 +249,83 @@ class Accounts:
     ) -> None:
         """Readings measured in [start, end] were taken every ``expected_interval_s``; their slots are judged by that."""
         intervals.add_replay_span(connection, start, end, expected_interval_s)
-        self._spans.append((start, end, _tolerance(expected_interval_s)))
+        self._spans.append((start, end, tolerance_ms_of(expected_interval_s)))
 
     # -- parts of a batch -------------------------------------------------------------------------------------------
 
+    def _look_up(
+        self, connection: sqlite3.Connection, account: Account, reading: Reading, rows: NewRows,
+        outcome: Outcome, now: int,
+    ) -> None:  # fmt: skip
+        """Store a reading that is bad, or not the point's newest: a new row, a repeat or a correction."""
+        _, at, received_at, value, quality, reason = reading
+        steps = None if value is None else round(value * account.den / account.num)
+        # A plain number: an enum takes the slow way into SQLite.
+        row = readings.row(at, account.point_id, received_at - at, steps, int(quality), reason)
+        if not self._is_new(connection, account, row, rows, outcome, now):
+            return
+        outcome.stored += 1
+        if quality is Quality.GOOD and steps is not None:
+            is_newest = account.newest_at == UNKNOWN or at > account.newest_at
+            sample = Sample(at, steps, self._tolerance(account, at))
+            if is_newest:
+                account.newest_at = at
+                self._count(connection, account, sample, outcome, now)
+                self._watch(connection, account, sample, outcome, now)
+            else:
+                self._late(connection, account, sample, now)
+        elif reason == "device_clock":
+            self._raise(connection, self._clocks.bad(account.point.device, now, reason), outcome, now)
+
     def _is_new(
-        self, connection: sqlite3.Connection, account: Account, row: readings.Row, rows: list[readings.Row],
+        self, connection: sqlite3.Connection, account: Account, row: readings.Row, rows: NewRows,
         outcome: Outcome, now: int,
     ) -> bool:  # fmt: skip
         """Whether a reading that is not the point's newest is a new row; a repeat or a correction is not."""
-        readings.insert(connection, rows)
-        rows.clear()
+        rows.insert(connection)
         known = readings.find(connection, account.point_id, row[0])
         if known is None:
-            rows.append(row)
+            rows.add(row)
+            self.tally.book(row[0], (row[1],), is_good=row[4] == 0)
             return True
         if (known.value, known.quality) == (row[3], row[4]):
             outcome.repeated += 1
             return False
         readings.correct(connection, known, row)
         outcome.corrected += 1
+        if known.quality and not row[4] and row[0] > account.newest_at:
+            return True  # the clock is here for the second time, and now it is right
         self._late(connection, account, Sample(row[0], row[3] or 0, self._tolerance(account, row[0])), now)
         return False
 
     def _count(
-        self,
-        connection: sqlite3.Connection,
-        account: Account,
-        reading: Reading,
-        steps: int,
-        outcome: Outcome,
-        now: int,
+        self, connection: sqlite3.Connection, account: Account, sample: Sample, outcome: Outcome, now: int
     ) -> None:
-        at, slots = reading.measured_at, account.slots
-        sample = Sample(at, steps, self._tolerance(account, at) if self._spans else account.tolerance_ms)
+        """Add a point's newest sample to its slots, and tell what it closes."""
+        slots = account.slots
         if slots is None:
             account.slots = OpenSlots(account.spec, round(account.point.expected_interval_s * 1000), sample)
             self._touched.add(account.point.name)
-        elif at > slots.newest.at:
-            closed = slots.add(sample)
-            if closed or slots.is_waiting:  # else the mark is what it was
-                self._touched.add(account.point.name)
-                self._close(connection, account, closed, now)
-            if slots.resets or slots.dips:
-                self._falls(connection, account, outcome, now)
-        else:
-            self._late(connection, account, sample, now)
             return
+        if sample.at - slots.newest.at > SILENT_MS_MAX:
+            self._closed.begin_anew(connection, account, slots, sample, now)
+            self._touched.add(account.point.name)
+            return
+        if sample.at < slots.open_from:  # its slot, a gauge's, was closed without it
+            self._touched.add(account.point.name)
+            intervals.mark_dirty(connection, account.point_id, sample.at, now)
+        closed = slots.add(sample)
+        if closed or slots.is_waiting:  # else the mark is what it was
+            self._touched.add(account.point.name)
+            self._closed.put(connection, account, closed, now)
+        if slots.resets or slots.dips:
+            self._falls(connection, account, outcome, now)
+
+    def _watch(
+        self, connection: sqlite3.Connection, account: Account, sample: Sample, outcome: Outcome, now: int
+    ) -> None:
         for watch in account.watches:
-            event = watch.step(at, account.value(steps))
+            event = watch.step(sample.at, account.value(sample.steps))
             if event is not None:
                 self._raise(connection, event, outcome, now)
 
@@ -267,43 +358,7 @@ class Accounts:
         events.put(connection, self._log, event, now)
         outcome.urgent = outcome.urgent or event.level <= Level.MAJOR
 
-    # -- intervals --------------------------------------------------------------------------------------------------
-
-    def _close(
-        self, connection: sqlite3.Connection, account: Account, closed: Sequence[Interval], now: int
-    ) -> None:
-        """Write closed quarter-hours, then the hours and days that they complete or change."""
-        if not closed:
-            return
-        for interval in closed:
-            self._put(connection, account, interval, now)
-        slots = account.slots
-        limit = closed[-1].end if slots is None else slots.closed_to
-        for period, cut in ((Period.HOUR, hour_slot), (Period.DAY, day_slot)):
-            for start, end in sorted({cut(interval.start, self._zone) for interval in closed}):
-                if end <= limit:
-                    quarters = intervals.quarters(
-                        connection, account.point_id, account.point.name, start, end
-                    )
-                    total = roll_up(period, start, end, quarters, account.point.kind is Kind.COUNTER)
-                    self._put(connection, account, total, now)
-
-    def _put(self, connection: sqlite3.Connection, account: Account, interval: Interval, now: int) -> None:
-        """Write an interval and its change; one that says nothing new is left alone, another gets the next revision."""
-        known = intervals.find(connection, account.point_id, interval.point, interval.period, interval.start)
-        first_seq = 0
-        if known is not None:
-            if replace(interval, revision=known[0].revision) == known[0]:
-                return
-            interval, first_seq = replace(interval, revision=known[0].revision + 1), known[1]
-        key = f"{interval.period.value}/{interval.point}/{interval.start}"
-        seq = self._log.append("interval", key, interval.revision, now, self._body(account, interval))
-        intervals.put(connection, account.point_id, interval, seq, first_seq or seq)
-
-    def _body(self, account: Account, interval: Interval) -> bytes:
-        if account.point.kind is Kind.COUNTER:
-            return bodies.counter(interval, account.num, account.den)
-        return bodies.gauge(interval)
+    # -- late data --------------------------------------------------------------------------------------------------
 
     def _recompute(self, connection: sqlite3.Connection, now: int) -> None:
         """Slots that late or corrected readings fell into a minute ago, computed again from the buffer: at most one
@@ -315,7 +370,9 @@ class Accounts:
                 samples = samples_around(connection, point_id, start, partial(self._tolerance, account))
                 expected_ms = round(account.point.expected_interval_s * 1000)
                 again = slots_again(account.spec, expected_ms, samples, start, account.slots)
-                self._close(connection, account, again, now)
+                self._closed.put(connection, account, again, now)
+                if start < self._closed.thin_to and all(interval.start != start for interval in again):
+                    left_out.keep(connection, point_id, start)
             intervals.clear_dirty(connection, point_id, start, start + QUARTER_MS)
 
     def _tolerance(self, account: Account, at: int) -> int:
@@ -328,9 +385,10 @@ class Accounts:
         marks = []
         for name in self._touched:
             account = self._by_name[name]
-            if account.slots is not None:
+            if account.slots is not None and not account.slots.is_behind:
                 marks.append((account.point_id, account.slots.mark()))
         intervals.save_marks(connection, marks)
+        self.tally.flush(connection)
         self._touched.clear()
         self._log.flush(connection)
 
@@ -338,27 +396,3 @@ class Accounts:
 def _unread_from(mark: Mark) -> int:
     """Where the readings begin that a restart must see again: a silent point has none before its last closed slot."""
     return mark.left.at if mark.left.at + QUARTER_MS > mark.closed_to else mark.closed_to
-
-
-def _account(point: Point, point_id: int, group: list[Watch]) -> Account:
-    num, den = point.step.as_integer_ratio()
-    spec: CounterSpec | GaugeSpec = GaugeSpec(point.name, num, den)
-    if point.kind is Kind.COUNTER:
-        rate = None if point.rate_max_per_h is None else point.rate_max_per_h * den / num / 3_600_000
-        spec = CounterSpec(point.name, point.modulus_steps, rate)
-    return Account(point, point_id, num, den, spec, _tolerance(point.expected_interval_s), None, group)
-
-
-def _tolerance(expected_interval_s: float) -> int:
-    """2 × the expected interval, at least 60 s, in ms (ARCHITECTURE 4)."""
-    return round(max(60.0, 2 * expected_interval_s) * 1000)
-
-
-def _refuse_other_step(connection: sqlite3.Connection, point: Point) -> None:
-    """Stored integers count in the step they were stored with; another step would change every old figure."""
-    known = points.step_of(connection, point.name)
-    if known is not None and Decimal(known) != point.step:
-        raise ConfigError(
-            f"{point.name}: the buffer counts it in steps of {known} {point.unit}, the site file and profile now make it "
-            f"{point.step}; give the device a new id, or put ct_ratio, pt_ratio and the profile back as they were"
-        )

@@ -28,7 +28,7 @@ from gateway.model import Point
 from gateway.points import build_points
 from gateway.store import candidates, points
 
-KEYS = frozenset({"broker", "id", "profile", "name", "space"})
+KEYS = frozenset({"broker", "id", "profile", "name", "space", "parent", "energy_code"})
 SENTENCES_MAX = 3
 
 
@@ -114,7 +114,8 @@ def _device_of(command: Command) -> Device:
     except ValidationError as error:
         wrong_keys = ", ".join(".".join(str(part) for part in one["loc"]) for one in error.errors())
         raise ControlError(
-            f"请改正 {wrong_keys}; correct {wrong_keys}: an id has lower-case letters, digits and hyphens, at most 40"
+            f"请改正 {wrong_keys}; correct {wrong_keys}: an id has lower-case letters, digits and hyphens, at most 40; "
+            "an energy code two digits and three digits or capitals, such as 01A00"
         ) from error
     if device.broker is None:
         raise ControlError("adopt needs the broker the candidate speaks on")

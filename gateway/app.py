@@ -13,26 +13,26 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from edge_config.schema import Bus, Device, HttpUplink
+from edge_config.schema import Bus, Device
 from edge_config.site import LoadedSite
 from gateway.adoption import Adoption
+from gateway.buffer_commands import buffer_handlers
 from gateway.candidate import Candidate
 from gateway.commands import handlers
 from gateway.control.server import ControlServer
+from gateway.delivery import deliver, scrub
 from gateway.errors import ConfigError
-from gateway.feed import BufferFeed
 from gateway.ingest import Door
 from gateway.metrics import health_of, registry_of
 from gateway.points import build_points
+from gateway.salvaging import salvage_waiting
 from gateway.sources.mqtt import BrokerSource, build_broker, mqtt_device, run_broker
 from gateway.sources.poll import build_bus, run_bus
 from gateway.sources.polled import AnyDevice
 from gateway.sources.recording import Recorder
 from gateway.sources.seam import Exchange
 from gateway.store import candidates
-from gateway.uplinks.drain import run_uplink
-from gateway.uplinks.feed import Identity
-from runtime import logs
+from runtime import logs, memory
 from runtime.clock import Clock
 from runtime.health import HealthServer
 
@@ -46,28 +46,34 @@ async def collect(
 ) -> None:
     """Run the collector until ``stop``. Raises ConfigError, StoreError or StoreLockedError when it cannot begin."""
     brokers = {broker.id: _tapped(build_broker(site, broker), recorder) for broker in site.file.brokers}
-    sources, points = _sources(site, clock, brokers, recorder), build_points(site)
+    sources, points = _sources(site, brokers, recorder), build_points(site)
     async with AsyncExitStack() as stack:
         door = await stack.enter_async_context(Door(site, points, clock))
-        feed = await stack.enter_async_context(BufferFeed(site.buffer_path, door, clock))
         stack.callback(_health_server(site, door, clock).close)
         writer = asyncio.create_task(door.run(), name="door")
         control = ControlServer(
             site.control_path,
-            handlers(
-                door, clock, lambda: health_of(door, clock).facts, Adoption(site, door, partial(_take_up, brokers))
-            ),
+            {
+                **handlers(
+                    door, clock, lambda: health_of(door, clock).facts, Adoption(site, door, partial(_take_up, brokers))
+                ),
+                **buffer_handlers(site, door, clock),
+            },
         )  # fmt: skip
+        memory.settle()
         log.info("collecting", site=site.file.site.id, points=len(points), epoch=door.epoch)
         async with asyncio.TaskGroup() as outer:
-            uplinks = [outer.create_task(work) for work in _uplinks(site, door, feed, clock)]
-            uplinks.append(outer.create_task(control.run()))
+            beside = (
+                deliver(site, door, clock), scrub(site.buffer_path, door, clock), salvage_waiting(site, door, clock),
+                control.run(),
+            )  # fmt: skip
+            others = [outer.create_task(work) for work in beside]
             try:
                 await _run_until(stop, [source(door) for source in sources], writer)
             finally:
                 door.close()
                 await writer
-                for task in uplinks:
+                for task in others:
                     task.cancel()
 
 
@@ -85,28 +91,28 @@ async def _run_until(
 
 
 def _sources(
-    site: LoadedSite, clock: Clock, brokers: Mapping[str, BrokerSource], recorder: Recorder | None
+    site: LoadedSite, brokers: Mapping[str, BrokerSource], recorder: Recorder | None
 ) -> list[Source]:
     """Every bus and broker of the site, ready to run on a door. Raises ConfigError for what cannot be used."""
     sources: list[Source] = []
     for bus in site.file.buses:
         devices, wire = build_bus(site, bus)
         wire = wire if recorder is None else recorder.wire(bus.id, wire)
-        sources.append(partial(_bus, bus, devices, wire, clock))
+        sources.append(partial(_bus, bus, devices, wire))
     for broker in brokers.values():
-        sources.append(partial(_broker, broker, clock))
+        sources.append(partial(_broker, broker))
     return sources
 
 
-async def _bus(bus: Bus, devices: Sequence[AnyDevice], wire: Exchange, clock: Clock, door: Door) -> None:
-    await run_bus(bus, devices, wire, door, clock)
+async def _bus(bus: Bus, devices: Sequence[AnyDevice], wire: Exchange, door: Door) -> None:
+    await run_bus(bus, devices, wire, door, door.clock)
 
 
-async def _broker(source: BrokerSource, clock: Clock, door: Door) -> None:
+async def _broker(source: BrokerSource, door: Door) -> None:
     async def keep(found: list[Candidate]) -> None:
         await door.execute(lambda connection, _: candidates.put(connection, found))
 
-    await run_broker(source, door, clock, keep=keep)
+    await run_broker(source, door, door.clock, keep=keep)
 
 
 def _tapped(source: BrokerSource, recorder: Recorder | None) -> BrokerSource:
@@ -117,22 +123,6 @@ def _tapped(source: BrokerSource, recorder: Recorder | None) -> BrokerSource:
 def _take_up(brokers: Mapping[str, BrokerSource], site: LoadedSite, device: Device) -> None:
     """A device that staff adopted, on its way to its broker."""
     brokers[str(device.broker)].arrivals.put_nowait(mqtt_device(site, device))
-
-
-def _uplinks(site: LoadedSite, door: Door, feed: BufferFeed, clock: Clock) -> list[Coroutine[Any, Any, None]]:
-    identity = Identity(site.file.site.id, site.file.gateway.id, door.epoch)
-    return [
-        run_uplink(_with_paths(site, uplink), identity, feed, clock, door.urgent())
-        for uplink in site.file.uplinks
-        if uplink.enabled
-    ]
-
-
-def _with_paths(site: LoadedSite, uplink: HttpUplink) -> HttpUplink:
-    """Relative paths in a site file start at its folder."""
-    if uplink.token_file is None:
-        return uplink
-    return uplink.model_copy(update={"token_file": str(site.folder / uplink.token_file)})
 
 
 def _health_server(site: LoadedSite, door: Door, clock: Clock) -> HealthServer:

@@ -18,6 +18,7 @@ from gateway.adoption import Adoption, forget
 from gateway.control.protocol import Command
 from gateway.errors import ControlError
 from gateway.ingest import Door
+from gateway.replacement import replace_meter
 from gateway.store import bodies, candidates, events
 from runtime.clock import Clock
 
@@ -41,7 +42,8 @@ def handlers(
     async def say_status(_: Command) -> dict[str, Any]:
         return status()
 
-    known = {
+    known: dict[str, Handler] = {
+        "replace_meter": partial(_replace_meter, door, clock),
         "acknowledge": kept(_acknowledge), "statement": kept(_statement), "dismiss": kept(_dismiss), "status": say_status,
     }  # fmt: skip
     return known if adoption is None else {**known, "adopt": partial(_adopt, door, clock, adoption)}
@@ -59,6 +61,16 @@ async def _adopt(door: Door, clock: Clock, adoption: Adoption, command: Command)
         return answer
 
     return await door.execute(lambda connection, accounts: _once(connection, accounts, command, now, keep))
+
+
+async def _replace_meter(door: Door, clock: Clock, command: Command) -> dict[str, Any]:
+    """换表: the registers of a meter that was changed for another; the next reading is not judged by the old one's."""
+    now = clock.now_ms()
+    answer = await door.execute(
+        lambda connection, accounts: _once(connection, accounts, command, now, replace_meter)
+    )
+    door.forget(answer["points"])
+    return answer
 
 
 def _once(

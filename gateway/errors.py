@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 
 class GatewayError(Exception):
     """Root of what this gateway raises on purpose."""
@@ -17,6 +19,27 @@ class StoreError(GatewayError):
 
 class StoreLockedError(StoreError):
     """Another collector holds this buffer."""
+
+
+class DamagedBufferError(StoreError, sqlite3.DatabaseError):
+    """What is stored contradicts itself or its checksums; the file must be set aside. A database error too: whoever retries a
+    failed commit sees it as one."""
+
+
+class DamagedRowError(StoreError):
+    """A row a reader met is not as it was written; the writer mends it or takes it out (``store.scrub.mend``)."""
+
+    def __init__(self, table: str, key: tuple[object, ...]) -> None:
+        super().__init__(f"a row of table {table} is not as it was written: {key!r}")
+        self.table, self.key = table, key
+
+
+class RenewedError(StoreError):
+    """The buffer is another file, or another epoch, than the one that was opened; open it again."""
+
+
+class NewerSchemaError(StoreError):
+    """The buffer was written by a newer version of the gateway; it is left untouched."""
 
 
 class WireError(GatewayError):
@@ -37,6 +60,10 @@ class RefusedError(WireError):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
+
+
+class WrongDeviceError(WireError):
+    """A device answers at this unit id, and is not the one its profile describes."""
 
 
 class NonsenseError(WireError):

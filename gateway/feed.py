@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from gateway.accounts import Accounts
-from gateway.errors import StoreError
+from gateway.errors import DamagedRowError, RenewedError, StoreError
 from gateway.ingest import Door
 from gateway.model import Change
 from gateway.store import changes, points, uplinks
-from gateway.store.database import open_reader
+from gateway.store.database import epoch_of, open_reader
+from gateway.store.scrub import mend
 from gateway.uplinks.feed import UplinkState
 from runtime.clock import Clock
 
@@ -28,9 +29,11 @@ class BufferFeed:
         self._path, self._door, self._clock = path, door, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="feed")
         self._connection: sqlite3.Connection | None = None
+        self.epoch = ""
 
     async def __aenter__(self) -> Self:
         self._connection = await self._read(lambda: open_reader(self._path))
+        self.epoch = await self._read(lambda: epoch_of(self._reader))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -42,7 +45,12 @@ class BufferFeed:
         return await self._read(lambda: changes.head(self._reader))
 
     async def read(self, after_seq: int, limit: int) -> list[Change]:
-        return await self._read(lambda: changes.read(self._reader, after_seq, limit))
+        """What is damaged is taken out and told before anything behind it is given out."""
+        while True:
+            try:
+                return await self._read(lambda: changes.read(self._reader, after_seq, limit))
+            except DamagedRowError as damage:
+                await mended(self._door, damage.table, damage.key)
 
     async def state(self, uplink: str) -> UplinkState:
         cursor, batch_to = await self._read(lambda: uplinks.state(self._reader, uplink))
@@ -52,7 +60,11 @@ class BufferFeed:
         return await self._read(lambda: points.quantities(self._reader))
 
     async def begin(self, uplink: str, to_seq: int) -> None:
-        await self._write(lambda connection: uplinks.begin(connection, uplink, to_seq))
+        def work(connection: sqlite3.Connection) -> None:
+            uplinks.begin(connection, uplink, to_seq)
+            self._door.sent(to_seq)
+
+        await self._write(work)
 
     async def delivered(
         self, uplink: str, to_seq: int, count: int, refused: Sequence[tuple[int, str]]
@@ -80,6 +92,13 @@ class BufferFeed:
 
     async def _write(self, work: Callable[[sqlite3.Connection], None]) -> None:
         def inside(connection: sqlite3.Connection, _: Accounts) -> None:
+            if epoch_of(connection) != self.epoch:  # its seqs are not those of the file that was read
+                raise RenewedError("the buffer begins another epoch; its feed must be opened again")
             work(connection)
 
         await self._door.execute(inside)
+
+
+async def mended(door: Door, table: str, key: tuple[object, ...]) -> bool:
+    """A row that a reader found damaged, mended or taken out by the writer; whether it is good now."""
+    return await door.execute(lambda connection, _: mend(connection, table, key))

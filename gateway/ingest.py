@@ -9,20 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from edge_config.site import LoadedSite
+from gateway import damage
 from gateway.accounts import Accounts, Outcome
+from gateway.answering import answer, give
 from gateway.errors import StoreError
-from gateway.model import Point, Reading
-from gateway.store import notes
-from gateway.store.database import BufferLock, epoch_of, open_writer
+from gateway.model import Point, Readings
+from gateway.opening import Opening, refuse_epoch
+from gateway.own_clock import OwnClock
+from gateway.settling import Settling
+from gateway.store import notes, proof
+from gateway.store.aside import is_malformed
+from gateway.store.database import BufferLock, epoch_of
+from gateway.upkeep import BufferFigures, Upkeep
 from gateway.validate import Validator
+from gateway.waiting import Figures, Waiting
 from runtime import logs
-from runtime.clock import Clock
+from runtime.clock import Clock, timeline_of
 
 T = TypeVar("T")
 ROWS_MAX = 1000
@@ -32,38 +40,6 @@ RETRY_S = 1.0
 EXAMPLE_MAX = 120
 
 log = logs.get("ingest")
-
-
-@dataclass(slots=True)
-class Figures:
-    """Counters since start, for metrics and health."""
-
-    accepted: int = 0
-    repeated: int = 0
-    corrected: int = 0
-    rejected: int = 0
-    commits: int = 0
-    failures: int = 0
-    committed_at_s: float = 0.0
-    problem: str | None = None
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """What the next transaction will hold."""
-
-    readings: list[Reading] = field(default_factory=list)
-    accepted: list[Callable[[], None]] = field(default_factory=list)
-    works: list[tuple[Callable[[sqlite3.Connection, Accounts], Any], asyncio.Future[Any]]] = field(
-        default_factory=list
-    )
-    rejected: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
-    states: dict[str, tuple[str, str]] = field(default_factory=dict)
-    oldest_s: float | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.readings or self.accepted or self.works or self.rejected or self.states)
 
 
 class Door:
@@ -84,8 +60,9 @@ class Door:
         self._site, self._clock, self._is_replay, self._rows_max = site, clock, is_replay, rows_max
         self._validator = Validator({point.name: point for point in points})
         self._accounts = Accounts(site, points)
+        self._upkeep = Upkeep(site)
         self._all_points = points
-        self._waiting = _Waiting()
+        self._waiting = Waiting()
         self._wake, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
         self._hurry = False
@@ -94,29 +71,36 @@ class Door:
         self._connection: sqlite3.Connection | None = None
         self._lock: BufferLock | None = None
         self._urgent: list[asyncio.Event] = []
+        self._opening = Opening(site)
+        self._settling = Settling(site.file, timeline_of(clock))
+        self.clock = OwnClock(clock)
+        """Sources stamp by this."""
+        self.renewed, self.set_aside = asyncio.Event(), asyncio.Event()
+        """Set when the buffer begins another epoch: who reads it must begin again, and a file may wait to be salvaged."""
         self.figures = Figures()
         self.epoch = ""
         self.head = 0
 
     # -- the Sink ---------------------------------------------------------------------------------------------------
 
-    async def offer(self, readings: Sequence[Reading], accepted: Callable[[], None] | None = None) -> None:
+    async def offer(self, groups: Sequence[Readings], accepted: Callable[[], None] | None = None) -> None:
         """Hand over decoded readings. Waits while the door is full; ``accepted`` is called on the loop after COMMIT."""
         while not self._room.is_set():
             await self._room.wait()
         waiting = self._waiting
-        judged = self._validator.judge_all(readings, exempt_clock=self._is_replay)
+        judged = self._validator.judge_all(groups, exempt_clock=self._is_replay)
         for rejection in judged.rejections:
             self.reject(rejection.subject, rejection.reason, rejection.example)
-        waiting.readings += judged.readings
+        waiting.groups += judged.groups
+        waiting.rows += sum([len(group.values) for group in judged.groups])
         if accepted is not None:
             waiting.accepted.append(accepted)
         if waiting.oldest_s is None:
             waiting.oldest_s = self._clock.monotonic_s()
             self._wake.set()
-        if len(waiting.readings) >= self._rows_max:
+        if waiting.rows >= self._rows_max:
             self._wake.set()
-        if len(waiting.readings) >= max(WAITING_MAX, self._rows_max):
+        if waiting.rows >= max(WAITING_MAX, self._rows_max):
             self._room.clear()
 
     def reject(self, subject: str, reason: str, example: str) -> None:
@@ -148,7 +132,25 @@ class Door:
         transactions, so nothing that waits is touched. Raises StoreError; ``run`` then opens the buffer again."""
         self._site, self._all_points = site, points
         self._validator.add({point.name: point for point in points})
-        await self._on_thread(self._open)
+        await self._open_again()
+
+    def forget(self, points: Iterable[str]) -> None:
+        """Judge the next reading of these points by itself: their meter is another one now."""
+        self._validator.forget(points)
+
+    @property
+    def buffer(self) -> BufferFigures:
+        """How full the buffer is, as of the last tick."""
+        return self._upkeep.figures
+
+    async def suspect(self, error: BaseException) -> None:
+        """A reader met damage: let the writer see to it, which sets ``renewed`` where the file must go."""
+        if is_malformed(error):
+            await self.execute(partial(refuse_epoch, self.epoch, str(error)))
+
+    def sent(self, to_seq: int) -> None:
+        """For a work: a batch up to ``to_seq`` is about to be sent, and the high-water file knows it first."""
+        self._opening.sent(to_seq)
 
     def urgent(self) -> asyncio.Event:
         """A new event, set after every commit that holds an Event of the two highest levels; its holder clears it."""
@@ -164,12 +166,15 @@ class Door:
         except BaseException:
             await self.__aexit__()
             raise
+        if not self._is_replay:
+            self.clock.begin(self._settling.known_to, self._settling.waits_since)
         self.figures.committed_at_s = self._clock.monotonic_s()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._connection is not None:
             await self._on_thread(self._connection.close)
+        await self._on_thread(self._opening.close)
         self._thread.shutdown()
         if self._lock is not None:
             self._lock.release()
@@ -184,15 +189,24 @@ class Door:
                 next_tick = self._clock.monotonic_s() + TICK_S
             if not self._waiting.is_empty or tick:
                 await self._commit(tick)
+            else:
+                self._hurry = False  # it was for what the last commit took with it
 
     def close(self) -> None:
         """No more will be offered; ``run`` ends after the last commit."""
         self._closing = True
         self.hurry()
 
+    def _admit(self) -> None:
+        """Let sources go on, or make them wait while the buffer is full."""
+        if self._upkeep.is_full:
+            self._room.clear()
+        else:
+            self._room.set()
+
     async def _until_due(self, next_tick: float) -> None:
         """Return when a commit is due by the rule of ARCHITECTURE 2."""
-        while not (self._hurry or self._closing or len(self._waiting.readings) >= self._rows_max):
+        while not (self._hurry or self._closing or self._waiting.rows >= self._rows_max):
             due = next_tick
             if self._waiting.oldest_s is not None:
                 due = min(due, self._waiting.oldest_s + self._site.file.buffer.commit_interval_s)
@@ -201,17 +215,24 @@ class Door:
                 return
             self._wake.clear()
             nap = asyncio.ensure_future(self._clock.sleep(left))
-            woken = asyncio.ensure_future(self._wake.wait())
-            _, pending = await asyncio.wait({nap, woken}, return_when=asyncio.FIRST_COMPLETED)
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+            nap.add_done_callback(self._nap_over)
+            try:
+                await self._wake.wait()
+            finally:
+                nap.remove_done_callback(self._nap_over)
+                nap.cancel()
+
+    def _nap_over(self, _: object) -> None:
+        self._wake.set()
 
     async def _commit(self, tick: bool) -> None:
-        batch, self._waiting = self._waiting, _Waiting()
+        batch, self._waiting = self._waiting, Waiting()
         self._hurry = False
-        self._room.set()
+        self._admit()
         while True:
+            batch.moment = moment = self.clock.moment(batch.moment)
+            if moment.steps:
+                self.forget(point.name for point in self._all_points)
             try:
                 outcome, answers = await self._on_thread(self._transaction, batch, tick)
                 break
@@ -223,16 +244,14 @@ class Door:
                     ) from error
                 await self._reopen(error)
         self.figures.problem = None
+        self._admit()
         self._account_for(outcome)
+        if self._settling.is_busy and moment.is_trusted and not (self._closing or self._is_replay):
+            self._waiting.settles = True
+            self.hurry()
         for accepted in batch.accepted:
             accepted()
-        for (_, future), (answer, refusal) in zip(batch.works, answers, strict=True):
-            if future.cancelled():
-                continue
-            if refusal is not None:
-                future.set_exception(refusal)
-            else:
-                future.set_result(answer)
+        give(batch.works, answers)
 
     def _account_for(self, outcome: Outcome) -> None:
         figures = self.figures
@@ -252,10 +271,19 @@ class Door:
             log.warning("commit failed, retrying", path=str(self._site.buffer_path), error=str(error))
         self.figures.problem = f"the buffer cannot be written: {error}"
         await asyncio.sleep(RETRY_S)
+        self._opening.suspect(error)
         try:
-            await self._on_thread(self._open)
+            await self._on_thread(self._upkeep.failed)
+            await self._open_again()
         except (sqlite3.Error, StoreError) as again:
             self.figures.problem = str(again)
+
+    async def _open_again(self) -> None:
+        epoch = self.epoch
+        await self._on_thread(self._open)
+        if self.epoch != epoch:
+            self.renewed.set()
+            self.set_aside.set()
 
     async def _on_thread(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -263,55 +291,66 @@ class Door:
     # -- on the writer's thread -------------------------------------------------------------------------------------
 
     def _open(self) -> None:
+        """A file that turns out damaged is set aside, and a new one begun."""
+        try:
+            self._open_file()
+        except (sqlite3.Error, StoreError) as error:
+            if not self._opening.suspect(error):
+                raise
+            self._open_file()
+
+    def _open_file(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        connection = open_writer(self._site.buffer_path)
+        now = self.clock.best_ms()
+        connection = self._opening.open(now)
         try:
             accounts = Accounts(self._site, self._all_points)
             connection.execute("BEGIN IMMEDIATE")
-            accounts.restore(connection, self._clock.now_ms())
+            accounts.restore(connection, now)
+            self._settling.opened(connection, accounts.received_to)
+            proof.seal(connection)
+            self._opening.before_commit(connection, accounts.head)
             connection.execute("COMMIT")
         except BaseException:
             connection.close()
             raise
         self._connection, self._accounts = connection, accounts
+        self._upkeep.opened(connection, accounts)
         self.epoch, self.head = epoch_of(connection), accounts.head
 
-    def _transaction(self, batch: _Waiting, tick: bool) -> tuple[Outcome, list[tuple[Any, Exception | None]]]:
-        connection, accounts, now = self._connection, self._accounts, self._clock.now_ms()
-        if connection is None:
+    def _transaction(self, batch: Waiting, tick: bool) -> tuple[Outcome, list[tuple[Any, Exception | None]]]:
+        connection, accounts, moment = self._connection, self._accounts, batch.moment
+        if connection is None or moment is None:
             raise sqlite3.OperationalError("the buffer is not open")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            outcome = accounts.book(connection, batch.readings, now)
+            now = moment.now
+            if self._is_replay:
+                outcome = accounts.book(connection, batch.groups, now)
+            else:
+                outcome = self._settling.book(connection, accounts, batch.groups, moment)
+                if self._settling.has_begun_again:
+                    self._upkeep.opened(connection, accounts)
             for device, (state, detail) in batch.states.items():
                 accounts.device_state(connection, device, state, detail, now)
             notes.reject(connection, [(s, r, n, e) for (s, r), (n, e) in batch.rejected.items()], now)
             if tick:
-                accounts.tick(connection, now, expire=not self._is_replay)
-            answers = [_answer(connection, accounts, work) for work, _ in batch.works]
+                if moment.is_trusted and not self._settling.is_busy:
+                    accounts.tick(connection, now, expire=not self._is_replay, aged=moment.aged)
+                self._upkeep.step(connection, accounts, moment.aged)
+                damage.tell_rows(connection, accounts.log, self._site.file, now)
+                accounts.log.flush(connection)
+            answers = [answer(connection, accounts, work) for work, _ in batch.works]
+            self._opening.before_commit(connection, accounts.head)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
         self.head = accounts.head
+        self._opening.after_commit(connection, accounts.head, now)
+        if tick:
+            self._upkeep.after_commit(connection)
         return outcome, answers
-
-
-def _answer(
-    connection: sqlite3.Connection, accounts: Accounts, work: Callable[[sqlite3.Connection, Accounts], Any]
-) -> tuple[Any, Exception | None]:
-    """A command that is refused must not take the batch with it; a database error must."""
-    connection.execute("SAVEPOINT work")
-    try:
-        answer = work(connection, accounts)
-    except sqlite3.Error:
-        raise
-    except Exception as refusal:  # noqa: BLE001 - handed to the one who asked
-        connection.execute("ROLLBACK TO work")
-        connection.execute("RELEASE work")
-        return None, refusal
-    connection.execute("RELEASE work")
-    return answer, None

@@ -7,7 +7,7 @@ is thus spread over its slots and marked estimated. Gauges are time-weighted; a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -25,28 +25,34 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CounterSpec:
-    """``modulus`` in steps, None if not known; ``rise_max_per_ms`` the fastest plausible rise, None if not declared."""
+    """``modulus`` in steps, None if not known; ``rise_max_per_ms`` the fastest plausible rise, None if not declared;
+    ``replaced`` the times of the last samples of meters that were replaced: the next sample is the new meter's first."""
 
     point: str
     modulus: int | None = None
     rise_max_per_ms: float | None = None
+    replaced: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class GaugeSpec:
-    """``num``/``den`` is the step in the point's unit as a ratio; a sample holds for at most ``hold_ms``."""
+    """``num``/``den`` is the step in the point's unit as a ratio; a sample holds for at most its tolerance. Of a state the
+    changes are counted too."""
 
     point: str
     num: int
     den: int
+    is_state: bool = False
 
 
 def rise(spec: CounterSpec, a: Sample, b: Sample) -> int | None:
     """Consumption from ``a`` to the later ``b`` in steps; None when the register fell and no rollover explains it.
 
     A rollover is believed when the modulus is known and the rise it implies is plausible: below the declared maximum
-    rate, or without one, from the last tenth of the register into the first.
+    rate, or without one, from the last tenth of the register into the first. Between two meters nothing flows.
     """
+    if a.at in spec.replaced:
+        return 0
     if b.steps >= a.steps:
         return b.steps - a.steps
     if spec.modulus is None or a.steps >= spec.modulus:
@@ -123,7 +129,13 @@ def gauge_interval(spec: GaugeSpec, start: int, samples: Sequence[Sample]) -> In
         point=spec.point, period=Period.QUARTER, start=start, end=end,
         content=Content.MEASURED if share >= 0.9 else Content.ESTIMATED, share=share,
         mean=total * spec.num / (weight * spec.den), low=low * spec.num / spec.den, high=high * spec.num / spec.den,
+        changes=_changes(samples, start, end) if spec.is_state else None,
     )  # fmt: skip
+
+
+def _changes(samples: Sequence[Sample], start: int, end: int) -> int:
+    """How often a state changed in [start, end): at the time of the first sample that has another value."""
+    return sum(a.steps != b.steps for a, b in pairwise(samples) if start <= b.at < end)
 
 
 def _missing(point: str, start: int, end: int) -> Interval:
@@ -162,7 +174,7 @@ def _flow(
     jumps = 0
     for index in range(first, last):
         a, b = samples[index], samples[index + 1]
-        if b.steps < a.steps:
+        if b.steps < a.steps or a.at in spec.replaced:
             jumps += (rise(spec, a, b) or 0) - (b.steps - a.steps)
     return closing - opening + jumps
 
@@ -219,4 +231,11 @@ def roll_up(period: Period, start: int, end: int, quarters: Sequence[Interval], 
         mean=sum((quarter.mean or 0.0) * quarter.share for quarter in known) / weight,
         low=min(quarter.low for quarter in known if quarter.low is not None),
         high=max(quarter.high for quarter in known if quarter.high is not None),
+        changes=_sum_of(quarter.changes for quarter in known),
     )  # fmt: skip
+
+
+def _sum_of(counts: Iterable[int | None]) -> int | None:
+    """None where nothing was counted: the intervals are of no state."""
+    found = [count for count in counts if count is not None]
+    return sum(found) if found else None

@@ -15,6 +15,8 @@ from gateway.model import QUARTER_MS, Interval
 from gateway.slots import quarter_start
 
 GRACE_MIN_MS, GRACE_MAX_MS = 30_000, 300_000
+CLOSED_MAX = 96
+"""Slots that one call closes: after a long silence, or a clock that leapt ahead, the rest follows bit by bit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,9 @@ class OpenSlots:
     """The running account of one point, after its first good sample."""
 
     __slots__ = (
+        "_calm_to",
         "_grace_ms",
+        "_is_counter",
         "_pending",
         "_samples",
         "_spec",
@@ -45,7 +49,7 @@ class OpenSlots:
     )
 
     def __init__(self, spec: CounterSpec | GaugeSpec, expected_interval_ms: int, first: Sample) -> None:
-        self._spec = spec
+        self._spec, self._is_counter = spec, isinstance(spec, CounterSpec)
         self._grace_ms = min(max(2 * expected_interval_ms, GRACE_MIN_MS), GRACE_MAX_MS)
         self._samples = [first]
         self._pending: Sample | None = None
@@ -54,6 +58,7 @@ class OpenSlots:
         self.dips: list[Sample] = []
         self.resets: list[tuple[Sample, Sample]] = []
         """(before, after) of falls that no rollover explains; the caller takes and clears both lists."""
+        self._calm_to = self._end_of_calm()
 
     @property
     def newest(self) -> Sample:
@@ -64,8 +69,29 @@ class OpenSlots:
         """Whether slots are closed whose value the next sample will tell; until then every sample moves the mark."""
         return self.open_from < self.closed_to
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether ``catch_up`` has more to give; until then the mark kept last is the one to keep."""
+        return self.newest.at >= self.open_from + QUARTER_MS
+
+    def take(self, sample: Sample) -> bool:
+        """Take a good sample newer than the newest if it does no more than join the open slot, as nearly all do; False,
+        and nothing is done, for one that ``add`` must take."""
+        samples = self._samples
+        at = sample[0]
+        if not self.open_from <= at < self._calm_to or (self._is_counter and sample[1] < samples[-1][1]):
+            return False
+        samples.append(sample)
+        return True
+
     def add(self, sample: Sample) -> list[Interval]:
-        """Take a good sample newer than the newest; the quarter-hours that it closes or makes known."""
+        """Take a good sample newer than the newest; the quarter-hours that it closes or makes known, at most ``CLOSED_MAX`` of
+        them: ``catch_up`` gives the others."""
+        closed = self._added(sample)
+        self._calm_to = self._end_of_calm()
+        return closed
+
+    def _added(self, sample: Sample) -> list[Interval]:
         if isinstance(self._spec, CounterSpec) and sample.steps < self._samples[-1].steps:
             settled = self._fall(self._spec, sample)
             if settled is None:
@@ -79,10 +105,18 @@ class OpenSlots:
             self._close_before(quarter_start(sample.at)) if sample.at >= self.open_from + QUARTER_MS else []
         )
 
+    def catch_up(self) -> list[Interval]:
+        """More quarter-hours that the newest sample closes; none when it has closed them all."""
+        if not self.is_behind:
+            return []
+        closed = self._close_before(quarter_start(self.newest.at))
+        self._calm_to = self._end_of_calm()
+        return closed
+
     def insert(self, sample: Sample) -> bool:
         """Take a late sample into the open slot; False when its slot is closed and must be recomputed from the buffer."""
         if sample.at < self.closed_to or sample.at <= self._samples[0].at:
-            if self._samples[0].at < sample.at <= self.open_from:
+            if self._samples[0].at <= sample.at <= self.open_from:
                 self._samples[0] = sample  # a nearer left neighbour of the open slot's first boundary
             return False
         self._samples = [known for known in self._samples if known.at != sample.at]
@@ -90,8 +124,11 @@ class OpenSlots:
         return True
 
     def expire(self, now: int) -> list[Interval]:
-        """Close what is over and past its grace; a counter stays open for the sample that will tell."""
-        limit = quarter_start(now - self._grace_ms)
+        """Close what is over and past its grace, at most ``CLOSED_MAX`` slots; a counter stays open for the sample that will
+        tell."""
+        if caught_up := self.catch_up():
+            return caught_up
+        limit = min(quarter_start(now - self._grace_ms), self.closed_to + CLOSED_MAX * QUARTER_MS)
         if limit <= self.closed_to:
             return []
         closed: list[Interval] = []
@@ -103,6 +140,7 @@ class OpenSlots:
             self._trim()
         else:
             self._collapse(self._spec)
+        self._calm_to = self._end_of_calm()
         return closed
 
     def mark(self) -> Mark:
@@ -119,14 +157,23 @@ class OpenSlots:
         slots = cls(spec, expected_interval_ms, mark.left)
         slots.first_at, slots.closed_to, slots.open_from = mark.first_at, mark.closed_to, mark.open_from
         if mark.open_steps is not None and mark.left.at > mark.open_from:
-            opening = Sample(mark.open_from, mark.open_steps, mark.left.at - mark.open_from)
+            opened_at = max(mark.open_from, mark.first_at)
+            opening = Sample(opened_at, mark.open_steps, mark.left.at - opened_at)
             slots._samples = [opening, mark.left]
+        slots._calm_to = slots._end_of_calm()
         return slots
+
+    def _end_of_calm(self) -> int:
+        """Before when a sample can close nothing and settle nothing: at once where a fall or a closed slot waits to be told."""
+        is_waiting = self._pending is not None or self.open_from < self.closed_to
+        return self.first_at if is_waiting else self.open_from + QUARTER_MS
 
     def _fall(self, spec: CounterSpec, sample: Sample) -> Sample | None:
         """A register that fell: one step back is rounding, a rollover goes on, else wait for the next sample to tell a
         dip from a reset. None while waiting."""
         newest = self._samples[-1]
+        if newest.at in spec.replaced:
+            return sample
         if newest.steps - sample.steps == 1:
             return Sample(sample.at, newest.steps, sample.tolerance_ms)
         if rise(spec, newest, sample) is not None:
@@ -145,6 +192,7 @@ class OpenSlots:
         return gauge_interval(self._spec, start, self._samples)
 
     def _close_before(self, end: int) -> list[Interval]:
+        end = min(end, self.open_from + CLOSED_MAX * QUARTER_MS)
         closed = [self._interval(start) for start in range(self.open_from, end, QUARTER_MS)]
         self.open_from = end
         self.closed_to = max(self.closed_to, end)
@@ -169,4 +217,5 @@ class OpenSlots:
             spec, self.open_from, [*self._samples, Sample(self.open_from + QUARTER_MS, newest.steps, 0)]
         )
         opening = newest.steps - (known.steps or 0)
-        self._samples = [Sample(self.open_from, opening, newest.at - self.open_from), newest]
+        opened_at = max(self.open_from, self.first_at)  # a new meter's first slot begins at its first sample
+        self._samples = [Sample(opened_at, opening, newest.at - opened_at), newest]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from gateway.intervals import CounterSpec, GaugeSpec, Sample
 from gateway.model import QUARTER_MS, Interval
-from gateway.open_slots import OpenSlots
+from gateway.open_slots import GRACE_MAX_MS, OpenSlots
 from gateway.slots import quarter_start
 from gateway.store import readings
 
@@ -57,5 +57,12 @@ def slots_again(
     if samples[0].at > known.first_at:  # its own first slot lacks the neighbour before it
         first = max(first, quarter_start(samples[0].at) + QUARTER_MS)
     scratch = OpenSlots(spec, expected_interval_ms, samples[0])
-    again = [interval for sample in samples[1:] for interval in scratch.add(sample)]
+    again: list[Interval] = []
+    for sample in samples[1:]:
+        again += scratch.add(sample)
+        while more := scratch.catch_up():
+            again += more
+    if isinstance(spec, GaugeSpec):  # what it held needs no later sample to tell it
+        while more := scratch.expire(min(known.closed_to, start + QUARTER_MS) + GRACE_MAX_MS):
+            again += more
     return [i for i in again if first <= i.start <= last and i.end <= known.closed_to]

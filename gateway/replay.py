@@ -17,7 +17,7 @@ from edge_config.site import LoadedSite
 from gateway.accounts import Accounts
 from gateway.errors import ConfigError
 from gateway.ingest import Door
-from gateway.model import Reading
+from gateway.model import Reading, groups_of
 from gateway.points import build_points
 from gateway.store import notes
 from runtime.clock import Clock, parse_utc
@@ -98,7 +98,7 @@ async def _take(
         chunk, wrong = await asyncio.to_thread(_read_chunk, source, lines, known, clock.now_ms())
         if chunk and header is not None and done == 0:
             await _begin(door, header, chunk[0].measured_at)
-        await door.offer(chunk)
+        await door.offer(groups_of(chunk))
         done += len(chunk)
         now = clock.now_ms()
         state = (done, max(total, done), now)

@@ -1,4 +1,4 @@
-"""Where slots begin and end. Quarter-hours are UTC; hours and days are cut in the site's zone (ARCHITECTURE 4).
+"""Where slots begin and end. Quarter-hours are UTC; hours, days and months are cut in the site's zone (ARCHITECTURE 4).
 
 Pure. All instants are UTC epoch milliseconds; a slot is [start, end).
 """
@@ -31,6 +31,13 @@ def hour_slot(quarter: int, zone: ZoneInfo) -> tuple[int, int]:
 def day_slot(quarter: int, zone: ZoneInfo) -> tuple[int, int]:
     """The local day an instant lies in: 23, 24 or 25 hours as the zone says."""
     return day_bounds(datetime.fromtimestamp(quarter / 1000, zone).date(), zone)
+
+
+@lru_cache(maxsize=4096)
+def month_slot(quarter: int, zone: ZoneInfo) -> tuple[int, int]:
+    """The local month an instant lies in."""
+    first = datetime.fromtimestamp(quarter / 1000, zone).date().replace(day=1)
+    return _midnight(first, zone), _midnight((first + timedelta(days=31)).replace(day=1), zone)
 
 
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[int, int]:

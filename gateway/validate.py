@@ -1,25 +1,30 @@
 """Is a reading plausible? Gives each reading its quality, with the reason. Pure, and on the hot path.
 
-Knows points and readings; does not know profiles, wires or time other than the reading's own two times. A good
-reading comes back as the same object; a bad one without its value, which goes to the rejection's example.
+Knows points and readings; does not know profiles, wires or time other than the reading's own two times. A group with
+nothing odd in it comes back as the same object; a bad reading without its value, which goes to the rejection's example.
 """
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import le
 from typing import NamedTuple
 
 from devices.quantities import Kind
-from gateway.model import Point, Quality, Reading
+from gateway.model import Point, Quality, Reading, Readings, groups_of
+from gateway.timekeeping import is_unsynced
 
 CLOCK_AHEAD_MS_MAX = 5 * 60 * 1000
 CLOCK_BEHIND_MS_MAX = 7 * 24 * 3600 * 1000
 """ARCHITECTURE 3: a device clock further off than this says nothing of when a value was measured."""
 
 MS_PER_HOUR = 3_600_000
+
+LOTS_MAX = 10_000
+"""Sets of points whose limits are kept side by side; a message that brings other fields each time must not fill the memory."""
 
 RANGE, NOT_A_NUMBER, RATE, DEVICE_CLOCK, UNKNOWN_POINT = (
     "range",
@@ -39,12 +44,16 @@ class Rejection:
     example: str
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """Readings with their quality, in the order given, and what was rejected on the way."""
 
-    readings: list[Reading]
+    groups: list[Readings]
     rejections: list[Rejection]
+
+    @property
+    def readings(self) -> list[Reading]:
+        """Each by itself."""
+        return [reading for group in self.groups for reading in group.each()]
 
 
 class _Bounds(NamedTuple):
@@ -56,36 +65,102 @@ class _Bounds(NamedTuple):
     step: float
 
 
+class _Lot(NamedTuple):
+    """The limits of a group's points side by side, and the places of the counters whose rise is limited."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    limited: tuple[int, ...]
+    is_known: bool
+    """Whether all points exist."""
+
+
 class Validator:
     """Judges the readings of the site's points; remembers each limited counter's newest value."""
 
     def __init__(self, points: Mapping[str, Point]) -> None:
         self._bounds = {name: _bounds(point) for name, point in points.items()}
         self._newest: dict[str, Reading] = {}
+        self._lots: dict[tuple[str, ...], _Lot] = {}
 
     def add(self, points: Mapping[str, Point]) -> None:
         """Points that join while we run."""
         self._bounds.update({name: _bounds(point) for name, point in points.items()})
+        self._lots.clear()
 
-    def judge_all(self, readings: Iterable[Reading], *, exempt_clock: bool = False) -> Judged:
+    def forget(self, points: Iterable[str]) -> None:
+        """The newest readings of these points say nothing of the next ones."""
+        for point in points:
+            self._newest.pop(point, None)
+
+    def judge_all(self, groups: Iterable[Readings], *, exempt_clock: bool = False) -> Judged:
         """Judge in the order given. ``exempt_clock`` is for a replay or an import, which carry their own times.
 
         A reading of a point that does not exist is left out and rejected."""
-        judged: list[Reading] = []
+        judged: list[Readings] = []
         rejections: list[Rejection] = []
-        bounds_of, newest = self._bounds.get, self._newest
-        for reading in readings:
-            bounds = bounds_of(reading.point)
+        lots, good = self._lots.get, Quality.GOOD
+        for group in groups:
+            points, measured_at, received_at, values, quality, _ = group
+            low, high, limited, is_known = lots(points) or self._lot(points)
+            if (
+                is_known
+                and quality is good
+                and (
+                    measured_at == received_at
+                    or exempt_clock
+                    or is_unsynced(received_at)
+                    or _is_near(received_at - measured_at)
+                )
+                and all(map(le, low, values))  # type: ignore[arg-type]  # no good value is None
+                and all(map(le, values, high))  # type: ignore[arg-type]
+                and not (limited and self._rise_too_fast(group, limited))
+            ):
+                judged.append(group)  # nearly all of them end here, so each value costs two comparisons
+            else:
+                # While our own clock is in doubt nobody can judge another one; see ``settling``.
+                is_exempt = exempt_clock or is_unsynced(received_at)
+                judged += groups_of(self._each(group, is_exempt, rejections))
+        return Judged(judged, rejections)
+
+    def _each(self, group: Readings, exempt_clock: bool, rejections: list[Rejection]) -> Iterator[Reading]:
+        for reading in group.each():
+            bounds = self._bounds.get(reading.point)
             if bounds is None:
                 rejections.append(Rejection(reading.point, UNKNOWN_POINT, repr(reading.value)))
                 continue
-            result = _judge(bounds, reading, newest.get(reading.point), exempt_clock)
-            judged.append(result)
+            result = _judge(bounds, reading, self._newest.get(reading.point), exempt_clock)
             if result is not reading and result.reason is not None:
                 rejections.append(Rejection(reading.point, result.reason, _example(reading)))
             if bounds.rise_per_ms is not None:
                 self._remember(result)
-        return Judged(judged, rejections)
+            yield result
+
+    def _rise_too_fast(self, group: Readings, limited: Iterable[int]) -> bool:
+        """Whether any of the limited counters does; if none, their values are the newest from now on."""
+        points, measured_at, received_at, values, _, _ = group
+        fresh = [Reading(points[at], measured_at, received_at, values[at]) for at in limited]
+        for reading in fresh:
+            bounds, previous = self._bounds[reading.point], self._newest.get(reading.point)
+            if _judge(bounds, reading, previous, exempt_clock=True) is not reading:
+                return True
+        for reading in fresh:
+            self._remember(reading)
+        return False
+
+    def _lot(self, points: tuple[str, ...]) -> _Lot:
+        bounds = [self._bounds.get(point) for point in points]
+        known = [one for one in bounds if one is not None]
+        lot = _Lot(
+            tuple(one.low for one in known),
+            tuple(one.high for one in known),
+            tuple(at for at, one in enumerate(known) if one.rise_per_ms is not None),
+            len(known) == len(points),
+        )
+        if len(self._lots) >= LOTS_MAX:
+            self._lots.clear()
+        self._lots[points] = lot
+        return lot
 
     def _remember(self, reading: Reading) -> None:
         last = self._newest.get(reading.point)
@@ -121,8 +196,7 @@ def _judge(bounds: _Bounds, reading: Reading, previous: Reading | None, exempt_c
         return reading
     if not low <= value <= high:
         return _bad(reading, RANGE if math.isfinite(value) else NOT_A_NUMBER)
-    behind_ms = reading.received_at - reading.measured_at
-    if not (exempt_clock or -CLOCK_AHEAD_MS_MAX <= behind_ms <= CLOCK_BEHIND_MS_MAX):
+    if not (exempt_clock or _is_near(reading.received_at - reading.measured_at)):
         return _bad(reading, DEVICE_CLOCK)
     if rise_per_ms is None or previous is None or previous.value is None:
         return reading
@@ -130,6 +204,10 @@ def _judge(bounds: _Bounds, reading: Reading, previous: Reading | None, exempt_c
     if passed_ms > 0 and value - previous.value - step > rise_per_ms * passed_ms:
         return _with(reading, value, Quality.UNCERTAIN, RATE)
     return reading
+
+
+def _is_near(behind_ms: int) -> bool:
+    return -CLOCK_AHEAD_MS_MAX <= behind_ms <= CLOCK_BEHIND_MS_MAX
 
 
 def _bad(reading: Reading, reason: str) -> Reading:

@@ -16,6 +16,7 @@ from datetime import date, datetime, timedelta
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from edge_config.site import LoadedSite
+from gateway.adopted import Adopted
 from gateway.control import client
 from gateway.control.protocol import Command
 from gateway.errors import CollectorAwayError, ConfigError, ControlError, GatewayError
@@ -65,7 +66,13 @@ class Worker:
     def __init__(self, site: LoadedSite, clock: Clock) -> None:
         self._site, self._clock = site, clock
         self._reader = Reader(site, clock)
+        self._adopted = Adopted()
         self.figures = Figures()
+
+    @property
+    def site(self) -> LoadedSite:
+        """The site with what had been adopted by the last round."""
+        return self._site
 
     def due(self) -> list[date]:
         """Days whose statement is due now; none while a replay is still filling them."""
@@ -104,8 +111,15 @@ class Worker:
         log.info("statement handed over", **body)
         return made
 
+    async def take_up(self) -> None:
+        """Let devices join that staff adopted since the last round."""
+        site = await asyncio.to_thread(self._adopted.grown, self._site)
+        if site is not self._site:
+            self._site, self._reader = site, Reader(site, self._clock)
+
     async def work_off(self) -> list[Statement]:
         """Hand over every statement that is due, oldest first."""
+        await self.take_up()
         days = await asyncio.to_thread(self.due)
         self.figures.pending.set(len(days))
         found = []

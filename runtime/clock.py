@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 MS_PER_SECOND = 1000
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clock(Protocol):
@@ -72,8 +75,23 @@ class SystemClock:
             return time.monotonic()
         return self._mono_origin_s + (time.monotonic() - self._mono_origin_s) * self._rate
 
+    @property
+    def is_scaled(self) -> bool:
+        return self._rate != 1.0
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds) / self._rate)
+
+
+def timeline_of(clock: Clock) -> str:
+    """Names what ``clock.monotonic_s`` counts from: the machine's start, so that times of a process that died can be told
+    from those of another start. A scaled clock counts from its process's; so does every one where the system does not say."""
+    if isinstance(clock, SystemClock) and clock.is_scaled:
+        return uuid.uuid4().hex
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return uuid.uuid4().hex
 
 
 def parse_utc(text: str) -> int:

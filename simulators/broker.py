@@ -37,12 +37,64 @@ def write_users(path: Path, users: Mapping[str, str]) -> None:
     write_secret(path, text)
 
 
+class ClosingBroker(Broker):  # type: ignore[misc]  # amqtt ships no types
+    """amqtt's broker with a ``shutdown`` that lets go of every connection.
+
+    amqtt leaves a connection open that sent no CONNECT it could read, or that has no session yet when the broker ends;
+    and it waits for ever for a client whose reading has been asked for and has not begun.
+    """
+
+    def __init__(self, config: Mapping[str, object]) -> None:
+        super().__init__(dict(config))
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    @property
+    def listening_port(self) -> int:
+        """Of the one listener, once started."""
+        port: int = next(iter(self._servers.values())).instance.sockets[0].getsockname()[1]
+        return port
+
+    def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        """Called by asyncio for each connection, which has a task of its own from here to its end."""
+        serving = asyncio.ensure_future(self._serve(reader, writer, listener_name))
+        self._connections[serving] = writer
+        serving.add_done_callback(self._note_end)
+
+    async def shutdown(self) -> None:
+        """No new connections, none in the middle of something, then whatever amqtt does."""
+        for server in self._servers.values():
+            await _stop_accepting(server.instance)
+        for serving, writer in self._connections.items():
+            writer.transport.abort()
+            serving.cancel()
+        if self._connections:
+            await asyncio.wait(tuple(self._connections))
+        await super().shutdown()
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        try:
+            await super().stream_connected(reader, writer, listener_name)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):  # the client was gone first
+                await writer.wait_closed()
+
+    def _note_end(self, serving: asyncio.Task[None]) -> None:
+        del self._connections[serving]
+        if not serving.cancelled() and (error := serving.exception()) is not None:
+            logging.getLogger("amqtt.broker").warning("a connection ended by %r", error)
+
+
 class EmbeddedBroker(Collector):
     """Serves ``host:port``; use ``async with``. Port 0 takes any free one, which ``port`` then names."""
 
     def __init__(self, host: str, port: int, users: Path) -> None:
         self._host, self.port, self._users = host, port, users
-        self._broker: Broker | None = None
+        self._broker: ClosingBroker | None = None
 
     async def __aenter__(self) -> Self:
         if not self._users.is_file():
@@ -54,7 +106,7 @@ class EmbeddedBroker(Collector):
             "listeners": {"default": {"type": "tcp", "bind": where}},
             "plugins": {_AUTH: {"password_file": str(self._users)}},
         }
-        self._broker = Broker(config)
+        self._broker = ClosingBroker(config)
         logging.getLogger("amqtt.broker").setLevel(
             logging.CRITICAL
         )  # what fails at the start is told below, once
@@ -66,11 +118,11 @@ class EmbeddedBroker(Collector):
             ) from error
         finally:
             logging.getLogger("amqtt").setLevel(logging.WARNING)
-        self.port = _listening_port(self._broker)
+        self.port = self._broker.listening_port
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """amqtt may wait for ever for a client that is in the middle of something; we do not."""
+        """Bounded, whatever amqtt's plugins and queues wait for."""
         if self._broker is not None:
             logging.getLogger("amqtt").setLevel(logging.CRITICAL)
             with contextlib.suppress(TimeoutError):
@@ -96,7 +148,12 @@ class EmbeddedBroker(Collector):
         )
 
 
-def _listening_port(broker: Broker) -> int:
-    server = next(iter(broker._servers.values()))  # noqa: SLF001 - amqtt does not tell its port
-    port: int = server.instance.sockets[0].getsockname()[1]
-    return port
+async def _stop_accepting(server: asyncio.Server) -> None:
+    """Stop listening with no connection half made: asyncio takes two turns of the loop from accept to the protocol,
+    and a server closed between them leaves the socket open."""
+    loop = asyncio.get_running_loop()
+    for listener in server.sockets:
+        loop.remove_reader(listener.fileno())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    server.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from devices.profile import AnyProfile, Cjt188Point, Cjt188Profile, Dlt645Point
 from simulators.campus import SimPoint
@@ -16,10 +17,20 @@ from simulators.errors import SimulatorError
 from simulators.meter_device import SLOW_S, Fault, NowMs
 from simulators.meter_frames import WAKE_UP, bcd, electric_frame, flow_frame
 
-READ, READ_1997, OK, REFUSED = 0x11, 0x01, 0x80, 0xC0
+READ, READ_NEXT, READ_1997, READ_NEXT_1997 = 0x11, 0x12, 0x01, 0x02
+OK, REFUSED, FOLLOWED = 0x80, 0xC0, 0x20
 NO_SUCH_DATA, OTHER_ERROR = b"\x02", b"\x01"
 CLOCK = b"\xff" * 7
 """Meters without a battery fill their clock with ones."""
+
+
+class Following(StrEnum):
+    """What becomes of the frames that follow: as they should be, with a wrong number, not sent at all, or refused."""
+
+    SOUND = "sound"
+    MISCOUNTED = "miscounted"
+    LOST = "lost"
+    REFUSED = "refused"
 
 
 @dataclass(slots=True)
@@ -34,10 +45,17 @@ class FrameMeter:
     fault: Fault | None = None
     slow_s: float = SLOW_S
     has_blocks: bool = True
+    frame_bytes: int = 200
+    """How many bytes after the identifier a DL/T 645 meter puts in one frame; what is more it sends in frames that follow."""
+    following: Following = Following.SOUND
+    reply_bytes: int | None = None
+    """The length of a CJ/T 188 meter's reply where it is not the usual one of its profile."""
     orders: tuple[bytes, ...] = (b"\x90\x1f",)
     answered: int = 0
     refused: int = 0
     asked: list[bytes] = field(default_factory=list)
+    _rest: dict[bytes, bytes] = field(default_factory=dict)
+    """By identifier, what was not yet sent."""
 
     async def reply(self, request: bytes) -> bytes | None:
         """The reply to a sound request frame; None for one that is not for this meter, or that it does not answer."""
@@ -55,17 +73,36 @@ class FrameMeter:
         if (
             request[7] != 0x68
             or not _is_for(request[1:7], self.address)
-            or request[8] not in {READ, READ_1997}
+            or request[8] not in {READ, READ_1997, READ_NEXT, READ_NEXT_1997}
         ):
             return None
         self.asked.append(request)
         control, di = request[8], bytes((byte - 0x33) % 256 for byte in request[10:-2])
+        if control in {READ_NEXT, READ_NEXT_1997}:
+            return self._next(control, di)
         data = self._data_of(di[::-1].hex().upper())
         if data is None or self.fault is Fault.BUSY:
             self.refused += 1
             return electric_frame(self.address, control | REFUSED, OTHER_ERROR if data else NO_SUCH_DATA)
         self.answered += 1
-        return electric_frame(self.address, control | OK, di + data)
+        self._rest[di] = data[self.frame_bytes :]
+        follows = FOLLOWED if self._rest[di] else 0
+        return electric_frame(self.address, control | OK | follows, di + data[: self.frame_bytes])
+
+    def _next(self, control: int, asked: bytes) -> bytes | None:
+        """A frame that follows; the 2007 edition numbers it, at the end of its data."""
+        di, number = (asked[:4], asked[4:]) if control == READ_NEXT else (asked, b"")
+        rest = self._rest.pop(di, b"")
+        if not rest or self.following is Following.REFUSED:
+            self.refused += 1
+            return electric_frame(self.address, control | REFUSED, NO_SUCH_DATA)
+        self._rest[di] = rest[self.frame_bytes :]
+        if self.following is Following.LOST:
+            return None
+        if self.following is Following.MISCOUNTED:
+            number = bytes((byte + 1) % 256 for byte in number)
+        follows = FOLLOWED if self._rest[di] else 0
+        return electric_frame(self.address, control | OK | follows, di + rest[: self.frame_bytes] + number)
 
     def _data_of(self, di: str) -> bytes | None:
         """What an identifier names; a block is what stands beside each other, with ones for what is not fitted."""
@@ -97,18 +134,19 @@ class FrameMeter:
             self.refused += 1
             return flow_frame(kind, self.address, 0xC1, header[2:] + b"\x00\x00")
         self.answered += 1
-        return flow_frame(kind, self.address, 0x81, header + self._page(self.profile.reply_bytes - 3))
+        return flow_frame(kind, self.address, 0x81, header + self._page(self.profile))
 
-    def _page(self, size: int) -> bytes:
-        page = bytearray(size)
-        page[10:17] = CLOCK
-        for spec, point in self.points:
-            if isinstance(spec, Cjt188Point):
-                image = self._image(spec, point)
-                for at, byte in enumerate(image, spec.at):
-                    page[at] = byte if spec.mask is None else page[at] | byte
-                if spec.unit_at is not None:
-                    page[spec.unit_at] = int(next(code for code, unit in spec.units.items() if unit == 1), 16)
+    def _page(self, profile: Cjt188Profile) -> bytes:
+        length = self.reply_bytes or profile.reply_bytes
+        page = bytearray(length - 3)
+        page[-9:-2] = CLOCK
+        places = profile.points_of(length)
+        for _, point in self.points:
+            spec = places[point.key]
+            for at, byte in enumerate(self._image(spec, point), spec.at):
+                page[at] = byte if spec.mask is None else page[at] | byte
+            if spec.unit_at is not None:
+                page[spec.unit_at] = int(next(code for code, unit in spec.units.items() if unit == 1), 16)
         return bytes(page)
 
     def _image(self, spec: Dlt645Point | Cjt188Point, point: SimPoint) -> bytes:

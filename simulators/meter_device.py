@@ -18,6 +18,7 @@ from devices.profile import Limits, ModbusProfile, RegisterPoint
 from simulators.campus import SimPoint
 from simulators.errors import SimulatorError
 from simulators.registers import blocks, identity, layout
+from simulators.sunspec_map import DRAWN, Chain, chain_words, moved
 
 SLOW_S = 2.0
 """Real seconds, never scaled: longer than any sensible time-out on a wire."""
@@ -103,16 +104,25 @@ class MeterDevice:
 
 
 def meter_device(
-    points: Sequence[SimPoint], profile: ModbusProfile, now_ms: NowMs, fault: Fault | None
+    points: Sequence[SimPoint],
+    profile: ModbusProfile,
+    now_ms: NowMs,
+    fault: Fault | None,
+    chain: Chain = DRAWN,
 ) -> MeterDevice:
-    """The meter that these points, all of one device, belong to. Raises SimulatorError for maps of coils."""
+    """The meter that these points, all of one device, belong to; ``chain`` is that of a SunSpec device. Raises
+    SimulatorError for maps of coils."""
     device = points[0].device
     specs = [(point.spec, point) for point in points if isinstance(point.spec, RegisterPoint)]
     if any(spec.function in {1, 2} for spec, _ in specs):
         raise SimulatorError(f"{device.id}: the simulator serves registers, and {device.profile} maps coils")
     if device.unit_id is None:
         raise SimulatorError(f"{device.id}: has no unit_id")
-    return MeterDevice(device.unit_id, profile.limits, specs, now_ms, fault, identity(profile))
+    marks = identity(profile)
+    if (block := profile.sunspec) is not None:
+        specs = [(moved(spec, chain.address - block.address), point) for spec, point in specs]
+        marks = chain_words(profile, block, chain)
+    return MeterDevice(device.unit_id, profile.limits, specs, now_ms, fault, marks)
 
 
 def nobody() -> SimDevice:

@@ -1,14 +1,27 @@
-"""For all tests: real peers that are missing are deselected by name, and where nothing may be skipped a skip fails."""
+"""For all tests: real peers that are missing are deselected by name, and where nothing may be skipped a skip fails.
+
+Neither chance nor the speed of the machine decides: properties see the same examples each time, without a deadline for
+one, and loops leave out what the machine kept from them.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.loop import PatientLoop
 
 MISSING_PEERS = frozenset(os.environ.get("CAMPUS_MISSING_PEERS", "").split())
 SKIP_NOTHING = bool(os.environ.get("CAMPUS_SKIP_NOTHING"))
+
+settings.register_profile(
+    "steady", derandomize=True, database=None, deadline=None, suppress_health_check=(HealthCheck.too_slow,)
+)
+settings.load_profile("steady")
 
 
 def _needs(item: pytest.Item) -> frozenset[str]:
@@ -23,6 +36,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if without:
         config.hook.pytest_deselected(items=without)
         items[:] = [item for item in items if item not in without]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"patient": PatientLoop}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,6 +7,7 @@ from typing import Any
 from dashboard.desk import ENERGY, Desk
 from dashboard.pages.meters import meter_rows
 from dashboard.pages.parts import (
+    Ranked,
     assigned,
     headline,
     ranking,
@@ -34,8 +35,31 @@ def build(desk: Desk) -> dict[str, Any]:
         "items": ranking(desk, assigned(items)),
         "surplus": surplus(desk, items),
         "buildings": ranking(desk, assigned(desk.views.buildings(ENERGY, span.start, end))),
+        "tariffs": _tariffs(desk, span.start, end),
         "meters": meter_rows(desk, ENERGY, span.start, end),
     }
+
+
+def _tariffs(desk: Desk, start: int, end: int) -> list[Ranked]:
+    """尖峰平谷 in their order, with what each cost; nothing for a site that has no tariffs."""
+    if desk.site.tariffs is None:
+        return []
+    shares = desk.views.tariffs(ENERGY, start, end)
+    top = max((share.value for share in shares), default=0.0)
+    return [
+        Ranked(
+            share.tariff,
+            desk.language(f"tariff.{share.tariff or 'none'}"),
+            desk.figure(share.value, share.unit),
+            round(share.value / top * 100, 1) if top > 0 else 0.0,
+            f"{share.share * 100:.0f}%" + _cost(desk, share.cost),
+        )
+        for share in shares
+    ]
+
+
+def _cost(desk: Desk, cost: float | None) -> str:
+    return "" if cost is None else f" · {desk.language('tariff.cost', yuan=f'{cost:,.0f}')}"
 
 
 def _per_pupil(desk: Desk, value: float | None) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dashboard.desk import Desk
 from devices import profile as device_profile
 from devices.profile import MqttProfile
+from devices.quantities import Kind
 from gateway.query.views import Candidate
 
 SHOWN_MAX = 20
@@ -36,12 +37,14 @@ class Stranger:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """``others`` are the profiles that read nothing in what came; ``more`` candidates are not shown."""
+    """``others`` are the profiles that read nothing in what came; ``meters`` what a device may be a part of; ``more``
+    candidates are not shown."""
 
     rows: list[Stranger]
     more: int
     others: list[Choice]
     spaces: list[Choice]
+    meters: list[Choice]
 
 
 def card(desk: Desk) -> Card | None:
@@ -54,8 +57,23 @@ def card(desk: Desk) -> Card | None:
     titles = {name: title for name, title in _profiles(desk).items() if title}
     spaces = [Choice(space.id, desk.place(space.id)) for space in desk.site.file.spaces]
     return Card(
-        rows, max(0, len(found) - SHOWN_MAX), [Choice(*one) for one in sorted(titles.items())], spaces
+        rows,
+        max(0, len(found) - SHOWN_MAX),
+        [Choice(*one) for one in sorted(titles.items())],
+        spaces,
+        _meters(desk),
     )
+
+
+def _meters(desk: Desk) -> list[Choice]:
+    """The site's devices that count something."""
+    return [
+        Choice(device.id, device.name or device.id)
+        for device in desk.site.file.devices
+        if any(
+            point.info.kind is Kind.COUNTER for point in desk.site.profiles[device.profile].points.values()
+        )
+    ]
 
 
 def _stranger(desk: Desk, one: Candidate, taken: set[str]) -> Stranger:

@@ -63,6 +63,8 @@ function nowLine(chart, c) {
 }
 
 const LEGEND_PX = 186;
+/** Left of a legend's text: the gap beside the ring, the coloured mark, and what ECharts leaves around both. */
+const LEGEND_TEXT_PX = 18 + 14 + 16;
 
 function ring(chart, c, size) {
   const values = chart.lines[0].values;
@@ -72,7 +74,7 @@ function ring(chart, c, size) {
     tooltip: { trigger: "item", ...tipLook(c), formatter: (one) => tip(chart, one.dataIndex) },
     legend: {
       orient: "vertical", left: radius * 2 + 18, top: "middle", itemWidth: 14, itemHeight: 14, itemGap: 12, icon: "roundRect", selectedMode: false,
-      textStyle: { color: c.ink, fontSize: 14 }, formatter: (name) => `${name}  ${share(values[chart.labels.indexOf(name)], sum)}`,
+      textStyle: { color: c.ink, fontSize: 14, lineHeight: 18, width: size.width - radius * 2 - LEGEND_TEXT_PX, overflow: "break" }, formatter: (name) => `${name}  ${share(values[chart.labels.indexOf(name)], sum)}`,
     },
     series: [{
       type: "pie", radius: [radius * 0.66, radius], center: [radius + 2, "50%"], label: { show: true, position: "center", formatter: () => `{sum|${round(sum)}}\n{unit|${chart.unit}}`, rich: { sum: { fontSize: 22, fontWeight: 600, color: c.ink }, unit: { fontSize: 13, color: c.quiet, padding: [4, 0, 0, 0] } } },

@@ -14,12 +14,11 @@ from gateway.cli.table import json_line, table
 if TYPE_CHECKING:
     from edge_config.schema import Bus
     from gateway.commissioning.scan import Found, Wanted
+    from gateway.commissioning.scan_rounds import Parity, Protocol
     from gateway.commissioning.suggest import Suggestion
 
 TIMEOUT_S = 0.2
 """Meters answer within 100 ms; what the bytes themselves take on a serial line is added by the wire."""
-
-Parity = Literal["N", "E", "O"]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 
@@ -37,6 +36,7 @@ class Asked:
     units: str
     baudrates: str | None
     parities: str | None
+    protocols: str | None
     all_settings: bool
     no_profiles: bool
     timeout_s: float
@@ -53,21 +53,32 @@ class Asked:
 @click.option("--units", default="1-247", show_default=True, help="Unit ids: 1-32 or 1,5,7-9.")
 @click.option("--baudrates", metavar="LIST", help="Speeds to try on a serial line, such as 9600,2400.")
 @click.option("--parities", metavar="LIST", help="Parities to try on a serial line, such as N,E.")
+@click.option(
+    "--protocols",
+    metavar="LIST",
+    help="What to ask: modbus,dlt645,cjt188; all the line can carry by default.",
+)
 @click.option("--all-settings", is_flag=True, help="Go on after the first speed at which somebody answers.")
 @click.option("--no-profiles", is_flag=True, help="Do not try which profile would fit.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(0.02, 10), default=TIMEOUT_S, show_default=True,
-              help="Seconds to wait for a unit.")  # fmt: skip
+              help="Seconds to wait for a unit; a meter gets 0.6 at least.")  # fmt: skip
 @json_option
 def scan(**options: Any) -> None:
     """Who answers (扫描): BUS of SITE.yaml, or --host, or --serial.
 
-    On a serial line its own speed and parity are tried first, then the others of the lists. Exit code 1 when nobody
-    answers.
+    Modbus units, and DL/T 645 and CJ/T 188 meters on a line that is not Modbus TCP. On a serial line its own speed and
+    parity are tried first, then the others. Exit code 1 when nobody answers.
     """
     from gateway.commissioning.scan import answers_to_any
+    from gateway.commissioning.scan_rounds import seconds_max
 
     asked = Asked(**options)
     wanted = _wanted(asked)
+    seconds = seconds_max(wanted.rounds, len(wanted.units), wanted.meter_timeout_s)
+    settings = len(wanted.rounds)
+    click.echo(
+        f"最多 at most {seconds / 60:.1f} min if nobody answers, {settings} setting(s) of the line", err=True
+    )
     found = asyncio.run(_scan(wanted, as_json=asked.as_json))
     if not asked.as_json:
         click.echo(_found_table(found) if found else "nobody answers (无应答)", err=not found)
@@ -80,25 +91,26 @@ def scan(**options: Any) -> None:
 
 
 def _wanted(asked: Asked) -> Wanted:
-    from edge_config.schema import SerialBus
-    from gateway.commissioning.scan import Wanted, settings_of
-    from gateway.commissioning.suggest import modbus_profiles
+    from gateway.commissioning.scan import Wanted
+    from gateway.commissioning.scan_rounds import rounds_of
+    from gateway.commissioning.suggest import bus_profiles
 
     line = _line_of(asked).model_copy(update={"timeout_s": asked.timeout_s})
-    buses: list[Bus] = [line]
-    if isinstance(line, SerialBus):
-        buses = [*settings_of(line, _speeds(asked.baudrates), _parities(asked.parities))]
-    profiles = [] if asked.no_profiles else modbus_profiles()
-    return Wanted(buses, _units(asked.units), profiles, asked.all_settings)
+    asks = _protocols(asked.protocols, is_tcp=line.kind == "modbus-tcp")
+    rounds = rounds_of(line, asks, _speeds(asked.baudrates), _parities(asked.parities))
+    profiles = [] if asked.no_profiles else bus_profiles()
+    return Wanted(rounds, _units(asked.units), profiles, asked.all_settings)
 
 
 async def _scan(wanted: Wanted, *, as_json: bool) -> list[Found]:
     from gateway.cli.progress import Progress
     from gateway.commissioning.scan import scan as find
+    from gateway.commissioning.scan_rounds import Steps, steps_of
 
     found = []
     with Progress("扫描 scan", quiet=as_json) as progress:
-        async for one in find(wanted, progress.show):
+        steps = Steps(progress.show, steps_of(wanted.rounds, len(wanted.units)))
+        async for one in find(wanted, steps, lambda text: click.echo(text, err=True)):
             found.append(one)
             if as_json:
                 plain = {**dataclasses.asdict(one), "setting": one.setting}
@@ -108,9 +120,21 @@ async def _scan(wanted: Wanted, *, as_json: bool) -> list[Found]:
 
 
 def _found_table(found: list[Found]) -> str:
-    return table(("unit", "line", "answer", "ms", "profile 模板建议", "plausible", "reads"), (
+    columns = (
+        "protocol",
+        "unit 地址",
+        "line",
+        "answer",
+        "ms",
+        "says",
+        "profile 模板建议",
+        "plausible",
+        "reads",
+    )
+    return table(columns, (
         (
-            one.unit_id, one.setting, one.outcome, one.latency_ms, likely and likely.profile,
+            one.protocol, one.address if one.unit_id is None else one.unit_id, one.setting, one.outcome, one.latency_ms,
+            one.says or None, likely and likely.profile,
             likely and ("identified" if likely.is_identified else f"{likely.score:.0%}"),
             _reads(likely) if likely else one.detail,
         )
@@ -155,11 +179,24 @@ def _units(text: str) -> list[int]:
     return sorted(units)
 
 
-def _speeds(text: str | None) -> list[int]:
-    from gateway.commissioning.scan import BAUDRATES, BAUDRATES_KNOWN
+def _protocols(text: str | None, *, is_tcp: bool) -> frozenset[Protocol]:
+    """Modbus TCP carries no other frames."""
+    from gateway.commissioning.scan_rounds import FRAME_PROTOCOLS, PROTOCOLS
+
+    carried = PROTOCOLS - FRAME_PROTOCOLS if is_tcp else PROTOCOLS
+    wanted = carried if text is None else frozenset(part.strip() for part in text.split(","))
+    if not wanted <= carried:
+        raise click.BadParameter(
+            f"this line carries {', '.join(sorted(carried))} only", param_hint="--protocols"
+        )
+    return cast("frozenset[Protocol]", wanted)
+
+
+def _speeds(text: str | None) -> list[int] | None:
+    from gateway.commissioning.scan_rounds import BAUDRATES_KNOWN
 
     if text is None:
-        return [*BAUDRATES]
+        return None
     wrong = [
         part for part in text.split(",") if not part.strip().isdigit() or int(part) not in BAUDRATES_KNOWN
     ]
@@ -169,11 +206,11 @@ def _speeds(text: str | None) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
-def _parities(text: str | None) -> list[Parity]:
-    from gateway.commissioning.scan import PARITIES
+def _parities(text: str | None) -> list[Parity] | None:
+    from gateway.commissioning.scan_rounds import PARITIES
 
     if text is None:
-        return [*PARITIES]
+        return None
     wanted = [part.strip().upper() for part in text.split(",")]
     if not set(wanted) <= {*PARITIES}:
         raise click.BadParameter("parities are N, E and O", param_hint="--parities")

@@ -34,6 +34,7 @@ def check(site: Path, device: str | None) -> None:
     from edge_config.loader import load_site
     from edge_config.plan import overloads, plan
     from edge_config.problems import SiteProblems
+    from gateway.commissioning.busiest import crowded
     from gateway.errors import ConfigError
     from gateway.sources.frame_groups import frame_reads
 
@@ -55,8 +56,8 @@ def check(site: Path, device: str | None) -> None:
     for warning in loaded.warnings:
         click.echo(f"警告 warning  {warning}")
     planned = plan(loaded, requests_of, frame_reads)
-    for overload in overloads(planned):
-        click.echo(f"警告 warning  {overload}")
+    for sentence in [*overloads(planned), *crowded(planned)]:
+        click.echo(f"警告 warning  {sentence}")
     for line in lines(planned):
         click.echo(line)
     if loaded.adopted:
@@ -70,10 +71,12 @@ def requests_of(profile: ModbusProfile, interval_s: float) -> Sequence[Request]:
 
     blocks = request_plan.plan(profile.points, profile.limits)
     slow, every = poll_groups.slow_points(profile.points, blocks), poll_groups.slow_every(interval_s)
-    return [
-        Request(block.count, every if all(place.name in slow for place in block.places) else 1)
-        for block in blocks
-    ]
+    found, seen = [], set[str]()
+    for block in blocks:
+        names = {place.name for place in block.places}
+        found.append(Request(block.count, every if names <= slow else 1, len(names - seen)))
+        seen |= names
+    return found
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -121,6 +124,7 @@ def _storage(plan: Plan) -> Iterator[str]:
     yield f"  {plan.readings_per_day:,} readings a day"
     yield f"  raw, 14 days: {_size(plan.raw_bytes)}"
     yield f"  quarter-hours 400 days, hours 3 years, days 10 years: {_size(plan.interval_bytes)}"
+    yield f"  changes for the uplinks, 14 days: {_size(plan.change_bytes)}"
     total = f"{_size(plan.buffer_bytes)} of {_size(plan.budget_bytes)} ({plan.budget_pct:.0f} %)"
     excess = " - OVER BUDGET: old raw readings are dropped sooner" if plan.budget_pct > 80 else ""
     yield f"  in all: {total}{excess}"

@@ -39,6 +39,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "check": ("gateway.cli.check:check", "Check a site file (检查配置) and print the plan it makes."),
     "bus": ("gateway.cli.bus:bus", "Put a bus into service (总线调试): scan, read, doctor, replay."),
+    "buffer": (
+        "gateway.cli.buffer:buffer",
+        "Look after the buffer (缓冲区): check, stats, backup, restore, salvage.",
+    ),
+    "meter": ("gateway.cli.meter:meter", "Tell the gateway of a meter (表计): that it was replaced."),
     "verify-sheet": (
         "gateway.cli.verify_sheet:verify_sheet",
         "Compare the gateway with the meters' panels (数据核对表).",

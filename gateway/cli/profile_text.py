@@ -31,7 +31,9 @@ def wire(one: AnyProfile) -> str:
     pause_ms = one.limits.pause_ms if isinstance(one, ModbusProfile) else one.pause_ms
     pause = f", {pause_ms} ms pause" if pause_ms else ""
     if isinstance(one, ModbusProfile):
-        return f"Modbus, at most {one.limits.registers_max} registers in a request{pause}"
+        block = one.sunspec
+        where = f", SunSpec block of model {', '.join(map(str, block.models))}" if block is not None else ""
+        return f"Modbus, at most {one.limits.registers_max} registers in a request{pause}{where}"
     return f"{one.wire.value}{pause}"
 
 

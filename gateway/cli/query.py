@@ -97,7 +97,9 @@ def latest(asked: Asked, points: tuple[str, ...], as_json: bool) -> None:
 
 @query.command()
 @click.argument("point")
-@click.option("--period", type=click.Choice(["15min", "hour", "day"]), default="15min", show_default=True)
+@click.option(
+    "--period", type=click.Choice(["15min", "hour", "day", "month"]), default="15min", show_default=True
+)
 @span_options
 @as_json_option
 @click.pass_obj
@@ -137,6 +139,30 @@ def total(
 
 
 @query.command()
+@click.argument("quantity", default="active_energy_import")
+@click.option("--space", help="Only the meters of this space and those within it.")
+@click.option("--point", "points", multiple=True, help="Only this point (may be repeated).")
+@span_options
+@as_json_option
+@click.pass_obj
+def tariffs(
+    asked: Asked,
+    quantity: str,
+    space: str | None,
+    points: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    as_json: bool,
+) -> None:
+    """Consumption by time-of-use tariff (尖峰平谷), with its cost where prices are known."""
+    rows = asked.reader.tariffs(quantity, *asked.span(start, end), space, points or None)
+    _show(as_json, rows, ("tariff", "value", "share", "cost"), (
+        (row.tariff or "before the first table", figure(row.value, row.unit), percent(row.share), figure(row.cost, "元"))
+        for row in rows
+    ))  # fmt: skip
+
+
+@query.command()
 @click.option(
     "--state", type=click.Choice(["open", "closed", "withdrawn", "all"]), default="open", show_default=True
 )
@@ -173,7 +199,9 @@ def devices(asked: Asked, as_json: bool) -> None:
 
 
 @query.command()
-@click.option("--level", type=click.Choice(["site", "device", "point"]), default="site", show_default=True)
+@click.option(
+    "--level", type=click.Choice(["site", "building", "device", "point"]), default="site", show_default=True
+)
 @span_options
 @as_json_option
 @click.pass_obj
@@ -185,6 +213,23 @@ def completeness(asked: Asked, level: str, start: str | None, end: str | None, a
         (
             row.day, row.subject, row.due, row.measured, row.estimated, row.missing, row.delivered,
             percent(row.measured / row.due), percent(row.delivered / row.due),
+        )
+        for row in rows
+    ))  # fmt: skip
+
+
+@query.command()
+@click.argument("point")
+@span_options
+@as_json_option
+@click.pass_obj
+def ledger(asked: Asked, point: str, start: str | None, end: str | None, as_json: bool) -> None:
+    """Each due quarter-hour of POINT: content, late or not, delivered or not (完整性台账)."""
+    rows = asked.reader.ledger(point, *asked.span(start, end))
+    _show(as_json, rows, ("start", "content", "measured", "late", "delivered"), (
+        (
+            asked.local(row.start), row.content, percent(row.share), "late" if row.is_late else "",
+            ", ".join(f"{uplink}: {said}" for uplink, said in row.delivered.items()),
         )
         for row in rows
     ))  # fmt: skip

@@ -101,10 +101,28 @@ def _page(site: LoadedSite, found: dict[str, Any]) -> str:
     lines.append("devices 设备: " + (_counts(found["devices"]) or "none in the site file"))
     levels = {LEVELS[int(level)]: count for level, count in sorted(found["open_alarms"].items())}
     lines.append("open alarms 报警: " + (_counts(levels) or "none"))
-    lines.append(f"buffer 缓存: {found['buffer']['bytes'] / 2**20:.1f} MiB ({found['buffer']['path']})")
+    lines.append(f"buffer 缓冲区: {buffer_words(found['buffer'], control.get('buffer') or {})}")
     if found["uplinks"]:
         lines += ["uplinks 上传:", _uplink_table(site, found["uplinks"])]
     return "\n".join(lines)
+
+
+def buffer_words(file: dict[str, Any], live: dict[str, Any]) -> str:
+    """The file, and how full it is and for how long it lasts where the collector says so."""
+    said = f"{file['bytes'] / 2**20:.1f} MiB ({file['path']})"
+    if not live:
+        return said
+    used, limit = live["used_bytes"] / 2**20, live["limit_bytes"] / 2**20
+    said += f"\n  {used:.1f} of {limit:.0f} MiB in use ({live['fill_pct']:g} %); {_lasts(live)}"
+    return said + "\n  FULL 已满: readings wait at their sources" if live["is_full"] else said
+
+
+def _lasts(live: dict[str, Any]) -> str:
+    if live["is_held"]:
+        return "retention holds it there 可长期运行"
+    if live["hours_left"] is None:
+        return "how long it lasts is known in a few minutes"
+    return f"{live['hours_left']:.0f} h until raw readings are dropped early 剩余小时"
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from devices.profile import RegisterPoint
 from gateway.commissioning import live, plausible
 from gateway.commissioning.line import Answer, Line, Outcome
-from gateway.commissioning.scan import Tell
+from gateway.commissioning.scan_rounds import Tell
 from gateway.points import expected_interval_s
 from gateway.sources.poll_groups import slow_every
 

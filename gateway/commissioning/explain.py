@@ -21,6 +21,7 @@ from gateway.points import expected_interval_s
 from gateway.sources.line_request import line_request
 from gateway.sources.polled_device import ReadyBlock
 from gateway.sources.request_plan import Block
+from gateway.sources.sunspec_device import SunSpecPoll
 
 WAYS = {1: "coils", 2: "discrete inputs", 3: "holding registers", 4: "input registers"}
 
@@ -72,6 +73,8 @@ def _polled(site: LoadedSite, device: Device) -> Iterator[str]:
             yield f"     RTU  {rtu_frame(ready.request).hex(' ').upper()}"
         else:
             yield f"     sent {line_request(ready.request).sent.hex(' ').upper()}"
+    if isinstance(target.poll, SunSpecPoll):
+        yield f"  as of a device whose SunSpec block begins at {target.poll.drawn_at}; where it does is found at the first poll"
     if polled.pause_s:
         yield f"  {polled.pause_s * 1000:g} ms of silence between two requests, as the maker asks"
     yield "点位 Points"

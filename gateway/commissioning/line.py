@@ -15,8 +15,9 @@ from typing import Protocol, Self
 from edge_config.schema import Bus, SerialBus
 from edge_config.site import LoadedSite
 from gateway.errors import ConfigError, NoAnswerError, NonsenseError, NotConnectedError, RefusedError
-from gateway.sources.modbus import PymodbusWire, Tap
-from gateway.sources.poll import METER_BUSES, build_bus
+from gateway.sources.modbus import PymodbusWire
+from gateway.sources.modbus_link import Tap
+from gateway.sources.poll import build_bus
 from gateway.sources.seam import Exchange
 
 MBAP_BYTES, CRC_BYTES = 6, 2
@@ -130,13 +131,8 @@ def bus_of(site: LoadedSite, bus_id: str) -> Bus:
 
 
 def scannable(site: LoadedSite, bus_id: str) -> Bus:
-    """A Modbus bus with its port's path made whole. Raises ConfigError for one on which Modbus is not asked."""
+    """A bus with its port's path made whole. Raises ConfigError."""
     bus = bus_of(site, bus_id)
-    if bus.kind in METER_BUSES:
-        raise ConfigError(
-            f"bus {bus_id} is a {bus.kind} bus, and only Modbus units can be scanned for; a DL/T 645 or CJ/T 188 meter has "
-            "its address on its plate: write it into the site file and see `bus read`"
-        )
     if isinstance(bus, SerialBus):  # a relative path starts at the site file's folder, as all of them do
         return bus.model_copy(update={"port": str(site.folder / bus.port)})
     return bus

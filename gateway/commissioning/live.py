@@ -16,12 +16,14 @@ from edge_config.schema import Device
 from edge_config.site import LoadedSite
 from gateway.commissioning.line import Answer, Asker, Outcome, bus_of
 from gateway.errors import ConfigError
-from gateway.model import Point, Quality, Reading
+from gateway.model import Point, Quality, Reading, Readings
 from gateway.points import build_points
+from gateway.sources.owners import WRONG_IDENTITY
 from gateway.sources.poll import build_bus
 from gateway.sources.polled import Poll, Ready, poll_of
 from gateway.sources.polled_device import REPLY_HEADER, ReadyBlock
 from gateway.sources.request_plan import registers_of
+from gateway.sources.sunspec_device import SunSpecPoll
 from gateway.validate import Validator
 
 CUT_AT = frozenset({2, 3})
@@ -103,7 +105,9 @@ async def look(line: Asker, target: Target, now_ms: int) -> Look:
 
     Raises NotConnectedError."""
     heard = _Heard()
-    waiting = [*target.poll.blocks]
+    waiting = [*target.poll.blocks] if await _is_placed(line, target.poll, heard) else []
+    if target.poll.trouble is not None:
+        heard.reasons.update(dict.fromkeys(target.points, WRONG_IDENTITY))
     while waiting:
         ready = waiting.pop(0)
         answer = await line.ask(ready.request)
@@ -113,14 +117,27 @@ async def look(line: Asker, target: Target, now_ms: int) -> Look:
             continue
         heard.replies.append((ready, answer))
         if answer.outcome is Outcome.ANSWERED:
-            good, bad = ready.values(answer.reply)
-            heard.values.update(good)
+            points, values, bad = ready.values(answer.reply)
+            heard.values.update(zip(points, values, strict=True))
             heard.reasons.update({undecoded.point: undecoded.reason for undecoded in bad})
         elif not answer.is_sign_of_life:
             break
         if target.poll.device.pause_s:
             await asyncio.sleep(target.poll.device.pause_s)
     return Look(_rows(target, heard, now_ms), tuple(heard.replies))
+
+
+async def _is_placed(line: Asker, poll: Poll, heard: _Heard) -> bool:
+    """Find the block of a SunSpec device, as the poller does first; other devices are where their profile says."""
+    for step in poll.search() if isinstance(poll, SunSpecPoll) else ():
+        answer = await line.ask(step.request)
+        heard.replies.append((step, answer))
+        if answer.outcome is Outcome.ANSWERED:
+            step.values(answer.reply)
+        elif not answer.is_sign_of_life:
+            poll.put_last(step)
+            return False
+    return poll.trouble is None
 
 
 def _instead(poll: Poll, ready: Ready, answer: Answer) -> Sequence[Ready]:
@@ -137,8 +154,8 @@ def _instead(poll: Poll, ready: Ready, answer: Answer) -> Sequence[Ready]:
 
 
 def _rows(target: Target, heard: _Heard, now_ms: int) -> tuple[Row, ...]:
-    readings = [Reading(name, now_ms, now_ms, value) for name, value in heard.values.items()]
-    judged = {reading.point: reading for reading in target.validator.judge_all(readings).readings}
+    group = Readings(tuple(heard.values), now_ms, now_ms, list(heard.values.values()))
+    judged = {reading.point: reading for reading in target.validator.judge_all([group]).readings}
     return tuple(
         _row(target.points[f"{target.device.id}.{name}"], point, heard, judged)
         for name, point in target.profile.points.items()
@@ -148,7 +165,7 @@ def _rows(target: Target, heard: _Heard, now_ms: int) -> tuple[Row, ...]:
 def _row(point: Point, spot: AnyPoint, heard: _Heard, judged: Mapping[str, Reading]) -> Row:
     reading, asked = judged.get(point.name), _asked(point.name, heard)
     answer = asked[1] if asked else None
-    registers = _registers(spot, *asked) if asked else ()
+    registers = _registers(point.name, spot, *asked) if asked else ()
     reason = heard.reasons.get(point.name) or (answer.outcome.value if answer else "not_asked")
     return Row(
         point=point.name, label_zh=point.label_zh, label_en=point.label_en,
@@ -177,11 +194,11 @@ def _asked(name: str, heard: _Heard) -> tuple[Ready, Answer] | None:
     return next((one for one in heard.replies if any(point[0] == name for point in one[0].points)), None)
 
 
-def _registers(spot: AnyPoint, ready: Ready, answer: Answer) -> tuple[int, ...]:
+def _registers(point: str, spot: AnyPoint, ready: Ready, answer: Answer) -> tuple[int, ...]:
     if answer.outcome is not Outcome.ANSWERED:
         return ()
     if not (isinstance(ready, ReadyBlock) and isinstance(spot, RegisterPoint)):
         return ()
     block = ready.block
     words = registers_of(block.function, block.count, answer.reply[REPLY_HEADER:])
-    return tuple(words[spot.start - block.address : spot.stop - block.address])
+    return next(tuple(words[first:end]) for name, first, end, _ in ready.points if name == point)

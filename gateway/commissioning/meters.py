@@ -5,7 +5,7 @@ Asks the buffer through its one door for readers; knows nothing of files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,7 +16,6 @@ from edge_config.schema import Device
 from edge_config.site import LoadedSite
 from gateway.commissioning.sheet import Filled, Meter
 from gateway.commissioning.verify import Known
-from gateway.errors import ConfigError
 from gateway.model import Point
 from gateway.points import build_points
 from gateway.query.reader import Reader
@@ -37,17 +36,12 @@ def meters(site: LoadedSite, reader: Reader) -> list[Meter]:
 
 
 def known(site: LoadedSite, reader: Reader, rows: Iterable[Filled]) -> list[Known]:
-    """What the gateway knows of each row's point. Raises ConfigError for a point that is none of the site's."""
+    """What the gateway knows of each row's point, which is one of the site's."""
     points = {point.name: point for point in build_points(site)}
-    return [_known(site, reader, row, points) for row in rows]
+    return [_known(site, reader, row, points[row.point]) for row in rows]
 
 
-def _known(site: LoadedSite, reader: Reader, row: Filled, points: Mapping[str, Point]) -> Known:
-    point = points.get(row.point)
-    if point is None:
-        raise ConfigError(
-            f"line {row.line}: there is no point {row.point!r} in {site.path}; keep the first column as it was"
-        )
+def _known(site: LoadedSite, reader: Reader, row: Filled, point: Point) -> Known:
     around: list[tuple[int, float]] = []
     if row.panel_at is not None:
         reach = max(AROUND_MS_MIN, round(4000 * point.expected_interval_s))
@@ -61,12 +55,12 @@ def _meter(site: LoadedSite, point: Point, latest: Latest | None) -> Meter:
     profile = site.profiles[device.profile]
     value = None if latest is None else latest.value
     return Meter(
-        point=point.name, name=f"{device.name or device.id} {point.label_zh}", location=" ".join(_places(site, device)),
-        model=f"{profile.maker.zh or profile.maker.en} {profile.models[0]}", line=device.bus or device.broker or "",
+        point=point.name, device=device.name or device.id, space=" ".join(_places(site, device)),
+        model=f"{profile.maker.zh or profile.maker.en} {profile.models[0]}", bus=device.bus or device.broker or "",
         address=str(device.unit_id) if device.unit_id is not None else device.address or device.topic or "",
-        unit=point.unit, step=point.step, ratio=_ratio(site, point),
-        reading="" if value is None else f"{Decimal(repr(value)):f}",
-        read_at="" if latest is None or latest.measured_at is None else _local(site, latest.measured_at),
+        quantity=point.label_zh, unit=point.unit, step=point.step, ratio=_ratio(site, point),
+        reading=None if value is None else Decimal(repr(value)),
+        read_at=None if latest is None or latest.measured_at is None else _local(site, latest.measured_at),
     )  # fmt: skip
 
 
@@ -87,5 +81,5 @@ def _ratio(site: LoadedSite, point: Point) -> Decimal:
     return registers.ratio_of(place, device.ct_ratio, device.pt_ratio)
 
 
-def _local(site: LoadedSite, ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, site.zone).isoformat(" ", "seconds")
+def _local(site: LoadedSite, ms: int) -> datetime:
+    return datetime.fromtimestamp(ms // 1000, site.zone)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from devices.profile import ByteOrder, RegisterPoint
+from devices.profile_base import PointBase
 from devices.quantities import Kind
 from devices.registers import DecodeError, decoder
 
@@ -54,7 +55,7 @@ class Suspicion:
     better: OrderRank
 
 
-def score(point: RegisterPoint, value: float) -> float:
+def score(point: PointBase, value: float) -> float:
     """0 (absurd) to 1 (as one would expect) for one value, ratio 1. Zero is possible and proves nothing: 0.5."""
     if point.range is not None and not point.range[0] <= value <= point.range[1]:
         return 0.0

@@ -15,7 +15,7 @@ from typing import Any
 from edge_config.site import LoadedSite
 from gateway.commissioning.live import CUT_AT
 from gateway.errors import ConfigError
-from gateway.model import Reading
+from gateway.model import Reading, Readings
 from gateway.points import build_points
 from gateway.sources.mapping import TopicMap
 from gateway.sources.mqtt import mqtt_device
@@ -23,6 +23,7 @@ from gateway.sources.poll import build_bus
 from gateway.sources.polled import Poll, Ready, poll_of
 from gateway.sources.polled_device import ReadyBlock
 from gateway.sources.recording import FORMAT
+from gateway.sources.sunspec_device import SunSpecPoll
 from gateway.validate import Rejection, Validator
 
 LINE_BYTES_MAX = 1_000_000
@@ -89,8 +90,8 @@ class Decoder:
         elif found is None:
             decoded.note = f"{UNKNOWN}: {request.hex(' ')} is not asked by this site file"
         else:
-            good, bad = found[1].values(bytes.fromhex(row["reply"]))
-            self._judge([Reading(name, at, at, value) for name, value in good], decoded)
+            points, values, bad = found[1].values(bytes.fromhex(row["reply"]))
+            self._judge([Readings(points, at, at, values)], decoded)
             decoded.rejections += [Rejection(one.point, one.reason, one.example) for one in bad]
         return decoded
 
@@ -102,11 +103,11 @@ class Decoder:
             return decoded
         mapped = topics.map(topic, payload, is_retained=bool(row["retained"]), now_ms=at)
         decoded.rejections += mapped.rejections
-        self._judge(mapped.readings, decoded)
+        self._judge(mapped.groups, decoded)
         return decoded
 
-    def _judge(self, readings: list[Reading], decoded: Decoded) -> None:
-        judged = self._validator.judge_all(readings)
+    def _judge(self, groups: list[Readings], decoded: Decoded) -> None:
+        judged = self._validator.judge_all(groups)
         decoded.readings += judged.readings
         decoded.rejections += judged.rejections
 
@@ -121,6 +122,8 @@ class Decoder:
                 around = [ready for ready in poll.blocks if _covers(ready, request)]
                 if not around or not poll.cut(around[0]):
                     break
+            if isinstance(poll, SunSpecPoll) and (elsewhere := poll.recorded(request)) is not None:
+                return poll, elsewhere
         return None
 
 

@@ -1,4 +1,4 @@
-"""Which profile would fit a unit that answers: every Modbus profile is tried on it and judged by what it reads.
+"""Which profile would fit a unit or meter that answers: each of its protocol is tried on it and judged by what it reads.
 
 Knows profiles and plausible numbers. A suggestion is a likelihood and not a finding: two meters may share a map, and
 registers that hold 0 say nothing. What the device says of itself, where its profile knows where to look, comes first.
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from devices import profile as packaged
 from devices.marks import is_identified, text_of
-from devices.profile import ModbusProfile
+from devices.profile import AnyProfile, ModbusProfile, MqttProfile, RegisterPoint
 from edge_config.schema import Bus, Device, Gateway, Site, SiteFile
 from edge_config.site import LoadedSite
 from gateway.commissioning import plausible
 from gateway.commissioning.line import Answer, Line, Outcome
 from gateway.commissioning.live import Look, look, target_of
-from gateway.sources.polled_device import REPLY_HEADER
+from gateway.sources.polled_device import REPLY_HEADER, ReadyBlock
 from gateway.sources.request_plan import registers_of
 
 SHOWN_MAX = 3
@@ -48,17 +48,28 @@ class Suggestion:
     """The texts that stand where this profile's devices keep maker, model or serial number."""
 
 
-async def suggest(line: Line, unit_id: int, profiles: Iterable[ModbusProfile]) -> tuple[Suggestion, ...]:
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whom a trial reads: a Modbus unit, or a meter by the address on its plate."""
+
+    unit_id: int | None = None
+    address: str | None = None
+
+
+async def suggest(line: Line, who: Who, profiles: Iterable[AnyProfile]) -> tuple[Suggestion, ...]:
     """The likeliest profiles, best first; none when nothing fits. Raises NotConnectedError."""
     found: list[Suggestion] = []
     asker = _Remembering(line)
     for profile in profiles:
         if asker.silences >= SILENCES_MAX:
             break
-        marks = await _marks(asker, unit_id, profile)
-        is_known = is_identified(profile, marks)
-        site = trial_site(line.bus, unit_id, profile)
-        seen = await look(asker, target_of(site, TRIAL), 0)
+        marks, is_known = await _identified(asker, who, profile)
+        target = target_of(trial_site(line.bus, who, profile), TRIAL)
+        seen = await look(asker, target, 0)
+        if (
+            isinstance(profile, ModbusProfile) and profile.sunspec is not None
+        ):  # its marks may stand elsewhere; the search knows
+            is_known = any(isinstance(ready, ReadyBlock) for ready, _ in seen.replies)
         value = _score(profile, seen)
         if is_known or (is_known is None and value >= SCORE_MIN):
             found.append(
@@ -67,19 +78,21 @@ async def suggest(line: Line, unit_id: int, profiles: Iterable[ModbusProfile]) -
     return tuple(sorted(found, key=lambda one: (not one.is_identified, -one.score))[:SHOWN_MAX])
 
 
-def modbus_profiles() -> list[ModbusProfile]:
-    """The packaged Modbus profiles by name."""
+def bus_profiles() -> list[AnyProfile]:
+    """The packaged profiles of what answers on a bus, by name."""
     loaded = (packaged.load(name) for name in packaged.names())
-    return [profile for profile in loaded if isinstance(profile, ModbusProfile)]
+    return [profile for profile in loaded if not isinstance(profile, MqttProfile)]
 
 
-def trial_site(bus: Bus, unit_id: int, profile: ModbusProfile) -> LoadedSite:
+def trial_site(bus: Bus, who: Who, profile: AnyProfile) -> LoadedSite:
     """A site of one device, so that a unit is read by the very code that would poll it."""
     file = SiteFile(
         site=Site(id=TRIAL, name=TRIAL),
         gateway=Gateway(id=TRIAL),
         buses=(bus,),
-        devices=(Device(id=TRIAL, profile=profile.profile, bus=bus.id, unit_id=unit_id),),
+        devices=(
+            Device(id=TRIAL, profile=profile.profile, bus=bus.id, unit_id=who.unit_id, address=who.address),
+        ),
     )
     return LoadedSite(file, Path(), Path(TRIAL), {profile.profile: profile})
 
@@ -99,12 +112,23 @@ class _Remembering:
         return self._known[request]
 
 
-def _score(profile: ModbusProfile, seen: Look) -> float:
+def _score(profile: AnyProfile, seen: Look) -> float:
     scores = []
     for row, point in zip(seen.rows, profile.points.values(), strict=True):
-        is_read = row.value is not None and row.quality != "bad"
-        scores.append(plausible.score(point, row.value) if is_read and row.value is not None else 0.0)
+        value = 0.0
+        if row.value is not None and row.quality != "bad":
+            value = plausible.score(point, row.value)
+        # a meter's frame names what it holds and its check sum holds: a 0 in it proves as much as any number
+        scores.append(value if isinstance(point, RegisterPoint) else float(value > 0))
     return sum(scores) / len(scores)
+
+
+async def _identified(asker: _Remembering, who: Who, profile: AnyProfile) -> tuple[Marks, bool | None]:
+    """A profile's identification registers, and whether they say it is this device; None where it has none."""
+    if not isinstance(profile, ModbusProfile) or who.unit_id is None:
+        return {}, None
+    marks = await _marks(asker, who.unit_id, profile)
+    return marks, is_identified(profile, marks)
 
 
 async def _marks(asker: _Remembering, unit_id: int, profile: ModbusProfile) -> Marks:
@@ -119,13 +143,15 @@ async def _marks(asker: _Remembering, unit_id: int, profile: ModbusProfile) -> M
     return words
 
 
-def _texts(profile: ModbusProfile, marks: Marks) -> str:
+def _texts(profile: AnyProfile, marks: Marks) -> str:
+    if not isinstance(profile, ModbusProfile):
+        return ""
     found = [text_of(marks[at]) for mark in profile.identify
              if mark.type is None and (at := (mark.function, mark.address)) in marks]  # fmt: skip
     return ", ".join(text for text in found if text and text.isprintable())
 
 
-def _suggestion(profile: ModbusProfile, seen: Look, value: float, *, is_known: bool, says: str) -> Suggestion:
+def _suggestion(profile: AnyProfile, seen: Look, value: float, *, is_known: bool, says: str) -> Suggestion:
     sample = ", ".join(f"{row.point.partition('.')[2]} {row.value:g} {row.unit}" for row in seen.rows
                        if row.value is not None)  # fmt: skip
     title = profile.title

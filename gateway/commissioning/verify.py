@@ -31,6 +31,8 @@ class Deviation:
     allowed: Decimal | None
     is_beyond: bool | None
     hint: str = ""
+    read_by: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ def compare(row: Filled, known: Known, tolerance_pct: Decimal) -> Deviation:
     bounds = _bounds(row, known)
     if row.panel is None or bounds is None:
         why = "未填 not filled in" if row.panel is None else "网关无读数 the gateway has no reading"
-        return Deviation(row.point, unit, row.panel, row.reading, None, None, None, None, why)
+        return Deviation(
+            row.point, unit, row.panel, row.reading, None, None, None, None, why, row.read_by, row.remark
+        )
     low, high = bounds
     gateway = min(max(row.panel, low), high) if low <= high else low
     slack = max(known.point.step, Decimal(0)) + Decimal(1).scaleb(-row.digits)
@@ -57,7 +61,9 @@ def compare(row: Filled, known: Known, tolerance_pct: Decimal) -> Deviation:
     is_beyond = abs(difference) > allowed
     percent = float(100 * difference / row.panel) if row.panel else None
     hint = _hint(row.panel, gateway, known, slack) if is_beyond else ""
-    return Deviation(row.point, unit, row.panel, gateway, difference, percent, allowed, is_beyond, hint)
+    return Deviation(
+        row.point, unit, row.panel, gateway, difference, percent, allowed, is_beyond, hint, row.read_by, row.remark
+    )  # fmt: skip
 
 
 def _bounds(row: Filled, known: Known) -> tuple[Decimal, Decimal] | None:

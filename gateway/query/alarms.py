@@ -19,6 +19,7 @@ TEXTS = {
     "cold_excursion": ("温度超出范围", "Temperature outside its band"),
     "device_offline": ("设备离线", "Device offline"),
     "clock": ("设备时钟不对", "The device's clock is wrong"),
+    "meter_replaced": ("更换表计", "Meter replaced"),
     "reset": ("表底数回退", "The register fell"),
 }
 """For events whose evidence carries no words."""

@@ -21,7 +21,7 @@ from gateway.slots import day_bounds, quarter_start
 
 GRACE_MAX_MS = 5 * 60_000
 DAYS_MAX = 400
-LEVELS = ("site", "device", "point")
+LEVELS = ("site", "building", "device", "point")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class Tally:
 
 
 def completeness(snapshot: Snapshot, first_day: date, last_day: date, level: str) -> list[Completeness]:
-    """One row per subject and day, days ascending; days on which nothing was due are left out.
+    """One row per subject and day, days ascending; days on which nothing was due are left out. A point in no building
+    counts for the building ''.
 
     Raises QueryError for an unknown level or more than 400 days."""
     if level not in LEVELS:
@@ -60,9 +61,8 @@ def measured_share_today(snapshot: Snapshot) -> dict[str, float]:
 def tallies(snapshot: Snapshot, day: date) -> Iterator[tuple[KnownPoint, Tally]]:
     """Every point with slots due on a day."""
     start, end = day_bounds(day, snapshot.site.zone)
-    until = min(end, quarter_start(snapshot.now - GRACE_MAX_MS))
-    due = {point: slots for point in snapshot.points if (slots := _due(point, start, until))}
-    found = _counts(snapshot, start, until) if due else {}
+    due = {point: slots for point in snapshot.points if (slots := _due(snapshot, point, start, end))}
+    found = _counts(snapshot, start, end) if due else {}
     for point, slots in due.items():
         measured, estimated, delivered = found.get(point.point_id or 0, (0, 0, 0))
         yield point, Tally(slots, measured, estimated, delivered)
@@ -74,17 +74,23 @@ def _days(first: date, last: date) -> Iterator[date]:
         first += timedelta(days=1)
 
 
-def _due(point: KnownPoint, start: int, until: int) -> int:
-    """Slots due in [start, until). A point that left the site file is due up to its last closed slot."""
+def due_until(snapshot: Snapshot, point: KnownPoint) -> int:
+    """Before when a point's slots are due: past their grace, or closed, whichever is earlier for one that left the site file."""
+    until = quarter_start(snapshot.now - GRACE_MAX_MS)
+    return until if point.in_service else min(until, quarter_start(point.closed_to or 0))
+
+
+def _due(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> int:
+    """Slots due in [start, end)."""
     if point.first_at is None or point.parts:
         return 0
-    if not point.in_service:
-        until = min(until, quarter_start(point.closed_to or 0))
+    until = min(end, due_until(snapshot, point))
     return max(0, (until - max(start, quarter_start(point.first_at))) // QUARTER_MS)
 
 
-def _counts(snapshot: Snapshot, start: int, until: int) -> dict[int, tuple[int, int, int]]:
-    """point_id → measured, estimated and delivered slots in [start, until)."""
+def _counts(snapshot: Snapshot, start: int, end: int) -> dict[int, tuple[int, int, int]]:
+    """point_id → measured, estimated and delivered slots in [start, end) that are past their grace."""
+    until = min(end, quarter_start(snapshot.now - GRACE_MAX_MS))
     rows = snapshot.db.execute(
         "SELECT p.point_id, sum(i.content = 'measured'), sum(i.content = 'estimated'), sum(i.seq <= ?)"
         " FROM point p CROSS JOIN interval i ON i.point_id = p.point_id AND i.period = '15min'"
@@ -95,6 +101,9 @@ def _counts(snapshot: Snapshot, start: int, until: int) -> dict[int, tuple[int, 
 
 
 def _subject(snapshot: Snapshot, point: KnownPoint, level: str) -> str:
+    if level == "building":
+        building = snapshot.site.building_of(point.space) if point.space in snapshot.site.spaces else None
+        return "" if building is None else building.id
     return {"site": snapshot.site.file.site.id, "device": point.device, "point": point.name}[level]
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.errors import QueryTimeoutError, StoreError
-from gateway.store.migrations import SCHEMA_1
+from gateway.store.migrations import STEPS
 from runtime.clock import SystemClock
 
 REAL_CLOCK = SystemClock()
@@ -70,8 +70,9 @@ def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
 def _empty() -> sqlite3.Connection:
     """What a buffer looks like before the collector's first start: every table, no row."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in SCHEMA_1:
-        connection.execute(statement)
+    for statements in STEPS.values():
+        for statement in statements:
+            connection.execute(statement)
     return connection
 
 

@@ -20,7 +20,8 @@ from gateway.points import build_points
 
 @dataclass(frozen=True, slots=True)
 class KnownPoint:
-    """``point_id`` None: never stored, or virtual. ``parts`` of a virtual point are (name, +1 or −1), else empty.
+    """``point_id`` None: never stored, or virtual. ``parts`` of a virtual point are (name, +1 or −1), else empty; a ratio
+    is their sum divided by that of ``over``.
     ``step`` is in ``unit``; ``first_at`` since when it has been in service (UTC ms, None before its first reading);
     ``left_at`` and ``left_steps`` the reading its open slot starts from, the newest one once it fell silent."""
 
@@ -42,6 +43,7 @@ class KnownPoint:
     left_at: int | None = None
     left_steps: int | None = None
     parts: tuple[tuple[str, int], ...] = ()
+    over: tuple[tuple[str, int], ...] = ()
 
     @property
     def hold_ms(self) -> int:
@@ -110,17 +112,24 @@ def _virtual(
     point: VirtualPoint, virtual: dict[str, VirtualPoint], points: dict[str, KnownPoint]
 ) -> KnownPoint:
     """A virtual point is of its first part's quantity; it is counted in whole units, as its parts' steps may differ."""
-    parts = tuple(_flat(point, virtual, 1, ()))
-    real = [points[name] for name, _ in parts if name in points]
-    if len(real) < len(parts):
+    parts, over = tuple(_flat(point, virtual, 1, ())), tuple((name, 1) for name in point.over)
+    if any(name not in points for name, _ in (*parts, *over)):
         raise QueryError(f"virtual point {point.id}: a part of it is not a point of this site")
-    first = real[0]
-    firsts = [part.first_at for part in real]
+    first, every = points[parts[0][0]], [points[name] for name, _ in (*parts, *over)]
+    firsts = [part.first_at for part in every]
     return KnownPoint(
-        point.id, point.id.partition(".")[0], None, first.quantity, first.unit, first.kind, Fraction(1),
-        max(part.expected_interval_s for part in real), None, first.label_zh, first.label_en,
-        first_at=None if None in firsts else max(at for at in firsts if at is not None), parts=parts,
+        point.id, point.id.partition(".")[0], None, first.quantity, _unit(first, points, over), first.kind, Fraction(1),
+        max(part.expected_interval_s for part in every), None, first.label_zh, first.label_en,
+        first_at=None if None in firsts else max(at for at in firsts if at is not None), parts=parts, over=over,
     )  # fmt: skip
+
+
+def _unit(first: KnownPoint, points: dict[str, KnownPoint], over: tuple[tuple[str, int], ...]) -> str:
+    """A ratio of equal units is a plain number."""
+    if not over:
+        return first.unit
+    below = points[over[0][0]].unit
+    return "1" if below == first.unit else f"{first.unit}/{below}"
 
 
 def _flat(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from devices.quantities import Kind
 from gateway.query.known_points import KnownPoint
 from gateway.query.newest import Newest
 from gateway.query.snapshot import Snapshot
@@ -17,7 +18,12 @@ def latest(snapshot: Snapshot, names: Sequence[str] | None = None) -> list[Lates
 
 
 def latest_of(snapshot: Snapshot, point: KnownPoint) -> Latest:
-    found = _sum_of_parts(snapshot, point) if point.parts else snapshot.newest_of(point)
+    if point.over:
+        found = _ratio(snapshot, point)
+    elif point.parts:
+        found = _sum_of_parts(snapshot, point.parts)
+    else:
+        found = snapshot.newest_of(point)
     return view(snapshot, point, found)
 
 
@@ -33,10 +39,19 @@ def view(snapshot: Snapshot, point: KnownPoint, found: Newest | None) -> Latest:
     )  # fmt: skip
 
 
-def _sum_of_parts(snapshot: Snapshot, point: KnownPoint) -> Newest | None:
+def _ratio(snapshot: Snapshot, point: KnownPoint) -> Newest | None:
+    """A ratio now, of gauges only: that of two registers says nothing."""
+    upper, lower = (_sum_of_parts(snapshot, parts) for parts in (point.parts, point.over))
+    if point.kind is Kind.COUNTER or upper is None or lower is None or not lower.value or upper.value is None:
+        return None
+    quality = "good" if upper.quality == lower.quality == "good" else "uncertain"
+    return Newest(min(upper.measured_at, lower.measured_at), quality, upper.value / lower.value)
+
+
+def _sum_of_parts(snapshot: Snapshot, parts: Sequence[tuple[str, int]]) -> Newest | None:
     """A virtual point now: as old as its oldest part, and known only when every part is."""
     total, oldest, quality = 0.0, snapshot.now, "good"
-    for name, sign in point.parts:
+    for name, sign in parts:
         part = snapshot.newest_of(snapshot.points[name])
         if part is None or part.value is None:
             return None

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from devices.quantities import Kind
 from gateway.query.known_points import KnownPoint
+from gateway.store import readings
 
 MINUTE_MS = 60_000
+QUARTER_MS = 15 * MINUTE_MS
 STRIDES_MS = (2 * MINUTE_MS, 20 * MINUTE_MS)
 AHEAD_MAX_MS = 5 * MINUTE_MS  # a reading further ahead of us is a device's wrong clock (ARCHITECTURE 3)
 QUALITY = {0: "good", 1: "uncertain", 2: "bad"}
@@ -52,7 +54,7 @@ def newest(
         until = since
     for point_id, point in known.items():
         if point_id not in good:
-            found = _kept(connection, point) or bad.get(point_id)
+            found = _kept(connection, point, now + AHEAD_MAX_MS) or bad.get(point_id)
             if found is not None:
                 good[point_id] = found
     return good
@@ -70,13 +72,16 @@ def _scan(
     if not wanted:
         return
     rows = connection.execute(
-        "SELECT point_id, measured_at, value, quality, reason FROM reading WHERE measured_at > ? AND measured_at <= ?"
+        f"SELECT {readings.PROVEN} FROM reading WHERE measured_at > ? AND measured_at <= ?"
         f" AND point_id IN ({','.join(map(str, sorted(wanted)))}) ORDER BY measured_at DESC",
         span,
     )
-    for point_id, measured_at, steps, quality, reason in rows:
+    for row in rows:
+        measured_at, point_id, _, steps, quality, reason, _ = row
         kept = bad if quality else good
         if point_id not in kept and point_id not in good:
+            if not readings.is_proven(row):
+                continue
             value = known[point_id].figure(steps)
             kept[point_id] = Newest(measured_at, QUALITY[quality], value, steps, reason)
         if not quality:
@@ -85,19 +90,22 @@ def _scan(
                 return
 
 
-def _kept(connection: sqlite3.Connection, point: KnownPoint) -> Newest | None:
-    """What the buffer keeps of a point that has been silent for more than 20 minutes of data."""
-    found = _from_interval(connection, point)
-    if point.left_at is None or (found is not None and found.measured_at > point.left_at):
+def _kept(connection: sqlite3.Connection, point: KnownPoint, until: int) -> Newest | None:
+    """What the buffer keeps of a point that has been silent for more than 20 minutes of data. What a clock that was ahead
+    dated later than ``until`` is not shown as now."""
+    found = _from_interval(connection, point, until)
+    if point.left_at is None or point.left_at > until:
+        return found
+    if found is not None and found.measured_at > point.left_at:
         return found
     return Newest(point.left_at, "good", point.figure(point.left_steps), point.left_steps)
 
 
-def _from_interval(connection: sqlite3.Connection, point: KnownPoint) -> Newest | None:
+def _from_interval(connection: sqlite3.Connection, point: KnownPoint, until: int) -> Newest | None:
     row = connection.execute(
         'SELECT "end", content, end_steps, mean, low, high FROM interval'
-        " WHERE point_id = ? AND period = '15min' AND content <> 'missing' ORDER BY start DESC LIMIT 1",
-        (point.point_id,),
+        " WHERE point_id = ? AND period = '15min' AND start < ? AND content <> 'missing' ORDER BY start DESC LIMIT 1",
+        (point.point_id, until - QUARTER_MS),
     ).fetchone()
     if row is None:
         return None

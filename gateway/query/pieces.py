@@ -122,10 +122,19 @@ def _open_piece(snapshot: Snapshot, point: KnownPoint) -> Piece | None:
     at, register = boundary or (point.left_at, point.left_steps)
     if at is None or register is None or newest.measured_at < at:
         return None
-    flowed = newest.steps - register
+    flowed = newest.steps - register - _between_meters(snapshot, point, at, newest.measured_at)
     if flowed < -1:  # a fall by one step is rounding; any other must be settled by the collector first
         return None
     return Piece(at, newest.measured_at, max(0, flowed), 1.0, is_open=True)
+
+
+def _between_meters(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> int:
+    """The steps by which registers differ where meters were replaced in [start, end]: nothing that flowed."""
+    row = snapshot.db.execute(
+        "SELECT coalesce(sum(initial_steps - final_steps), 0) FROM replacement WHERE point_id = ? AND at >= ? AND at < ?",
+        (point.point_id, start, end),
+    ).fetchone()
+    return int(row[0])
 
 
 def _sum_of_parts(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> list[Piece]:
@@ -135,7 +144,7 @@ def _sum_of_parts(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -
         part = snapshot.points[name]
         if part.point_id is None:
             return []
-        for piece in _quarters(snapshot, part, start, end):
+        for piece in quarters(snapshot, part, start, end):
             key = -1 if piece.is_open else piece.start
             signed = Piece(piece.start, piece.end, sign * piece.steps * part.step, piece.share, piece.is_open)
             slots.setdefault(key, []).append(signed)
@@ -143,7 +152,8 @@ def _sum_of_parts(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -
     return sorted((_together(found) for found in complete), key=lambda piece: piece.start)
 
 
-def _quarters(snapshot: Snapshot, part: KnownPoint, start: int, end: int) -> Iterable[Piece]:
+def quarters(snapshot: Snapshot, part: KnownPoint, start: int, end: int) -> Iterable[Piece]:
+    """Known quarter-hours of a point that is no virtual one, and the open piece, that touch [start, end)."""
     first = start - start % QUARTER_MS
     yield from _rows(snapshot, part.point_id or 0, "15min", "start >= ? AND start < ?", (first, end))
     last = _open_piece(snapshot, part)

@@ -25,11 +25,13 @@ from gateway.query import (
     disinfection,
     facts,
     latest,
+    ledger,
     meters,
     overview,
     rooms,
     series,
     shares,
+    tariffs,
     totals,
     uplinks,
     views,
@@ -93,6 +95,19 @@ class Reader:
         with self.look() as snapshot:
             chosen = totals.points_of(snapshot, quantity)
             return comparison.compared(snapshot, quantity, chosen, start, end)
+
+    def tariffs(
+        self,
+        quantity: str,
+        start: int,
+        end: int,
+        space: str | None = None,
+        points: Sequence[str] | None = None,
+    ) -> list[views.TariffShare]:
+        """``total`` by tariff (尖峰平谷)."""
+        with self.look() as snapshot:
+            chosen = totals.points_of(snapshot, quantity, space, points)
+            return tariffs.by_tariff(snapshot, chosen, start, end, meters.unit_of(quantity))
 
     def items(self, start: int, end: int) -> list[views.Share]:
         with self.look() as snapshot:
@@ -160,9 +175,14 @@ class Reader:
             return uplinks.uplinks(snapshot)
 
     def completeness(self, first_day: str, last_day: str, level: str = "site") -> list[views.Completeness]:
-        """Per day and subject of ``level``: site, device or point."""
+        """Per day and subject of ``level``: site, building, device or point."""
         with self.look() as snapshot:
             return completeness.completeness(snapshot, read_day(first_day), read_day(last_day), level)
+
+    def ledger(self, point: str, start: int, end: int) -> list[views.LedgerSlot]:
+        """Every due quarter-hour of a point that begins in the span."""
+        with self.look() as snapshot:
+            return ledger.ledger(snapshot, snapshot.points[point], start, end)
 
     def rejections(self, limit: int = 200) -> list[views.Rejection]:
         """What was refused and why, the newest first."""

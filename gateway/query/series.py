@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from devices.quantities import Kind
@@ -12,8 +12,12 @@ from gateway.query.known_points import KnownPoint
 from gateway.query.newest import QUALITY
 from gateway.query.snapshot import Snapshot
 from gateway.query.views import Series, Slot
+from gateway.store import readings
 
 PERIODS = tuple(period.value for period in Period)
+
+LONGEST_MS = 32 * 86_400_000
+"""No interval is longer: one that touches a span began no earlier before it."""
 
 
 def series(snapshot: Snapshot, point: KnownPoint, start: int, end: int, period: str) -> Series:
@@ -21,11 +25,12 @@ def series(snapshot: Snapshot, point: KnownPoint, start: int, end: int, period: 
     period that is not kept."""
     if period not in PERIODS:
         raise QueryError(f"there are no intervals of {period!r}; write one of {', '.join(PERIODS)}")
-    slots = (
-        _sum_of_parts(snapshot, point, start, end, period)
-        if point.parts
-        else _slots(snapshot, point, start, end, period)
-    )
+    if point.over:
+        slots = _ratio(snapshot, point, start, end, period)
+    elif point.parts:
+        slots = _sum_of_parts(snapshot, point, point.parts, start, end, period)
+    else:
+        slots = _slots(snapshot, point, start, end, period)
     return Series(
         point.name, point.quantity, point.unit, period, point.label_zh, point.label_en, slots, point.space
     )
@@ -34,20 +39,21 @@ def series(snapshot: Snapshot, point: KnownPoint, start: int, end: int, period: 
 def raw(
     snapshot: Snapshot, point: KnownPoint, start: int, end: int, limit: int
 ) -> list[tuple[int, float | None, str]]:
-    """(measured_at, value, quality) of [start, end), the oldest ``limit`` of them; ask again from the last one on."""
+    """(measured_at, value, quality) of [start, end), the oldest ``limit`` of them; ask again from the last one on.
+    A damaged row is left out: the collector's scrub takes it out and tells it."""
     rows = snapshot.db.execute(
-        "SELECT measured_at, value, quality FROM reading WHERE measured_at >= ? AND measured_at < ? AND point_id = ?"
+        f"SELECT {readings.PROVEN} FROM reading WHERE measured_at >= ? AND measured_at < ? AND point_id = ?"
         " ORDER BY measured_at LIMIT ?",
         (start, end, point.point_id, limit),
     )
-    return [(measured_at, point.figure(steps), QUALITY[quality]) for measured_at, steps, quality in rows]
+    return [(row[0], point.figure(row[3]), QUALITY[row[4]]) for row in rows if readings.is_proven(row)]
 
 
 def _slots(snapshot: Snapshot, point: KnownPoint, start: int, end: int, period: str) -> list[Slot]:
     rows = snapshot.db.execute(
         'SELECT start, "end", content, share, steps, mean, low, high FROM interval'
         ' WHERE point_id = ? AND period = ? AND start > ? AND start < ? AND "end" > ? ORDER BY start',
-        (point.point_id, period, start - 2 * 86_400_000, end, start),
+        (point.point_id, period, start - LONGEST_MS, end, start),
     )
     return [
         Slot(at, until, content, share, point.figure(steps), mean, low, high)
@@ -55,14 +61,34 @@ def _slots(snapshot: Snapshot, point: KnownPoint, start: int, end: int, period: 
     ]
 
 
-def _sum_of_parts(snapshot: Snapshot, point: KnownPoint, start: int, end: int, period: str) -> list[Slot]:
-    """A virtual point's slots: those that every part has; missing where any part is missing."""
-    parts = [
+def _ratio(snapshot: Snapshot, point: KnownPoint, start: int, end: int, period: str) -> list[Slot]:
+    """Sum by sum, in each slot that both have; missing where the lower one is 0."""
+    upper = {slot.start: slot for slot in _sum_of_parts(snapshot, point, point.parts, start, end, period)}
+    lower = _sum_of_parts(snapshot, point, point.over, start, end, period)
+    return [_divided(upper[below.start], below) for below in lower if below.start in upper]
+
+
+def _divided(above: Slot, below: Slot) -> Slot:
+    share = min(above.share, below.share)
+    upper = above.mean if above.value is None else above.value
+    lower = below.mean if below.value is None else below.value
+    if upper is None or not lower:
+        return Slot(above.start, above.end, Content.MISSING.value, share)
+    is_measured = above.content == below.content == Content.MEASURED.value
+    content = Content.MEASURED if is_measured else Content.ESTIMATED
+    return Slot(above.start, above.end, content.value, share, mean=upper / lower)
+
+
+def _sum_of_parts(
+    snapshot: Snapshot, point: KnownPoint, parts: Sequence[tuple[str, int]], start: int, end: int, period: str
+) -> list[Slot]:
+    """Slots of a virtual point's parts: those that every part has; missing where any part is missing."""
+    signed = [
         (sign, {slot.start: slot for slot in _slots(snapshot, snapshot.points[name], start, end, period)})
-        for name, sign in point.parts
+        for name, sign in parts
     ]
-    common = set.intersection(*(set(slots) for _, slots in parts))
-    return [_together(point.kind, [(sign, slots[at]) for sign, slots in parts]) for at in sorted(common)]
+    common = set.intersection(*(set(slots) for _, slots in signed))
+    return [_together(point.kind, [(sign, slots[at]) for sign, slots in signed]) for at in sorted(common)]
 
 
 def _together(kind: Kind, parts: list[tuple[int, Slot]]) -> Slot:
@@ -72,7 +98,7 @@ def _together(kind: Kind, parts: list[tuple[int, Slot]]) -> Slot:
     if Content.MISSING.value in contents:
         return Slot(first.start, first.end, Content.MISSING.value, share)
     content = Content.MEASURED.value if contents == {Content.MEASURED.value} else Content.ESTIMATED.value
-    if kind is Kind.COUNTER:
+    if kind is Kind.COUNTER and first.value is not None:
         return Slot(
             first.start,
             first.end,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from devices.quantities import QUANTITIES, Kind
@@ -33,7 +34,9 @@ def points_of(
 
 def total(snapshot: Snapshot, quantity: str, points: Sequence[KnownPoint], start: int, end: int) -> Total:
     """The sum over ``points`` in [start, end); what lies ahead of now is not due yet. A point that left the site file
-    is due only where it was counted."""
+    is due only where it was counted. A ratio is asked for alone; raises QueryError else."""
+    if any(point.over for point in points):
+        return _ratio(snapshot, points, start, end)
     counts = [(point, count(snapshot, point, start, end)) for point in points]
     counted = [(point, found) for point, found in counts if point.in_service or found.steps is not None]
     due_ms = max(0, min(end, snapshot.now) - start) * len(counted)
@@ -43,6 +46,23 @@ def total(snapshot: Snapshot, quantity: str, points: Sequence[KnownPoint], start
         known_share=_share(sum(found.measured_ms for _, found in counted), due_ms),
         estimated_share=_share(sum(found.estimated_ms for _, found in counted), due_ms),
         updated_at=_updated_at(counted),
+    )  # fmt: skip
+
+
+def _ratio(snapshot: Snapshot, points: Sequence[KnownPoint], start: int, end: int) -> Total:
+    if len(points) > 1:
+        raise QueryError("a ratio cannot be added to other points; ask for it alone")
+    (point,) = points
+    upper, lower = (
+        count(snapshot, replace(point, parts=parts, over=()), start, end)
+        for parts in (point.parts, point.over)
+    )
+    due_ms = max(0, min(end, snapshot.now) - start)
+    return Total(
+        value=float(upper.steps / lower.steps) if upper.steps is not None and lower.steps else None, unit=point.unit,
+        known_share=_share(min(upper.measured_ms, lower.measured_ms), due_ms),
+        estimated_share=_share(max(upper.estimated_ms, lower.estimated_ms), due_ms),
+        updated_at=min((at for at in (upper.updated_at, lower.updated_at) if at is not None), default=None),
     )  # fmt: skip
 
 

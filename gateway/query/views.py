@@ -220,6 +220,18 @@ class Completeness:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerSlot:
+    """One due quarter-hour of a point: its content and measured share, whether it was revised after it had closed, and by
+    uplink ``yes`` (a receipt for the newest revision), ``waiting`` or ``refused``."""
+
+    start: int
+    content: str
+    share: float
+    is_late: bool
+    delivered: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """零报告 as it was handed over: the fields of ``district.contract.StatementBody``."""
 
@@ -249,6 +261,19 @@ class Share:
     name_en: str
     value: float | None
     unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class TariffShare:
+    """What flowed at one tariff (尖峰平谷). ``cost`` in yuan, None without a price; ``share`` of the span's known total.
+
+    ``tariff`` is '' for what flowed before the first table begins."""
+
+    tariff: str
+    value: float
+    unit: str
+    share: float
+    cost: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,11 @@ def slow_frames(profile: AnyProfile) -> frozenset[str]:
 def frame_reads(profile: Dlt645Profile | Cjt188Profile, interval_s: float) -> Sequence[FrameRead]:
     """The reads of a poll, those of the slow group at every so many polls."""
     if isinstance(profile, Cjt188Profile):
-        return [FrameRead(profile.reply_bytes)]
+        return [FrameRead(max(profile.reply_lengths))]
     slow, every = slow_frames(profile), slow_every(interval_s)
     found = []
     for read in dlt645.plan(profile.points, blocks=profile.blocks):
         names = {name for name, _ in read.places}
         size = sum(profile.points[name].length for name in names)
-        found.append(FrameRead(size, every if names <= slow else 1))
+        found.append(FrameRead(size, every if names <= slow else 1, len(names)))
     return found

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from gateway.model import Reading
+from gateway.model import Readings
 from gateway.sources.candidates import Candidates
 from gateway.sources.leftovers import leftovers
 from gateway.sources.mapping import Mapped, TopicMap
@@ -94,21 +94,21 @@ class Intake:
         await self._settled.wait()
 
     async def _offer(self, taken: list[tuple[int, Delivery]]) -> None:
-        readings: list[Reading] = []
+        groups: list[Readings] = []
         owed: list[Callable[[], None]] = []
         now_s = self._ingest.clock.monotonic_s()
         for arrived_ms, delivery in taken:
             mapped = self._map(arrived_ms, delivery)
             self._note(mapped, now_s)
-            if mapped.readings:
-                readings += mapped.readings
+            if mapped.groups:
+                groups += mapped.groups
                 owed.append(delivery.ack)
             else:
                 delivery.ack()
-        if readings:
+        if groups:
             self._offered += len(owed)
             self._settled.clear()
-            await self._ingest.sink.offer(readings, partial(self._accepted, owed))
+            await self._ingest.sink.offer(groups, partial(self._accepted, owed))
             if self._offered >= self._window:
                 self._ingest.sink.hurry()
 

@@ -6,8 +6,10 @@ code and data identifier, or by unit, function, length and check sum; anything e
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from pymodbus.framer.rtu import FramerRTU
 
@@ -23,7 +25,8 @@ NO_SUCH_DATA = 2
 CONVERTER_SAYS_SILENT = frozenset({0x0A, 0x0B})
 MODBUS_REQUEST = 6
 """Unit id, function, address and count; a meter's frame is never as short."""
-DLT645_SECOND_START = 7
+
+F = TypeVar("F", dlt645.Frame, cjt188.Frame)
 
 
 class LineRequest(Protocol):
@@ -52,19 +55,18 @@ def line_request(request: bytes) -> LineRequest:
     """From what the seam takes: a whole DL/T 645 or CJ/T 188 frame, or a Modbus unit and PDU. ValueError for others."""
     if len(request) == MODBUS_REQUEST:
         return RtuRequest(request)
-    if request[DLT645_SECOND_START : DLT645_SECOND_START + 1] == bytes((dlt645.START,)):
-        for electric in dlt645.frames(request):
-            return Dlt645Request(electric)
+    for electric in dlt645.frames(request):
+        return Dlt645Request(electric)
     for frame in cjt188.frames(request):
         return Cjt188Request(frame)
     raise ValueError(f"not a request: {request.hex(' ')}")
 
 
 @dataclass(frozen=True, slots=True)
-class Dlt645Request:
-    """A DL/T 645 frame."""
+class MeterRequest(Generic[F]):
+    """A frame to a meter; ``replies`` are those to it among the bytes heard."""
 
-    frame: dlt645.Frame
+    frame: F
 
     @property
     def sent(self) -> bytes:
@@ -74,16 +76,31 @@ class Dlt645Request:
     def unit(self) -> str:
         return self.frame.plate
 
+    @abstractmethod
+    def replies(self, heard: bytes) -> Iterable[F]: ...
+
+    @abstractmethod
+    def refusal(self, reply: F) -> RefusedError: ...
+
     def reply_in(self, heard: bytes) -> bytes | None:
-        for reply in dlt645.frames(heard):
-            if not dlt645.answers(reply, self.frame):
-                continue
+        for reply in self.replies(heard):
             if reply.is_refusal:
-                error = reply.data[0]
-                code = NO_SUCH_DATA if error & dlt645.NO_SUCH_DATA else error
-                raise RefusedError(meter_faults.refused(self.unit, *dlt645.refusal(error)), code)
+                raise self.refusal(reply)
             return reply.encode()
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Dlt645Request(MeterRequest[dlt645.Frame]):
+    """A DL/T 645 frame."""
+
+    def replies(self, heard: bytes) -> Iterable[dlt645.Frame]:
+        return (reply for reply in dlt645.frames(heard) if dlt645.answers(reply, self.frame))
+
+    def refusal(self, reply: dlt645.Frame) -> RefusedError:
+        error = reply.data[0]
+        code = NO_SUCH_DATA if error & dlt645.NO_SUCH_DATA else error
+        return RefusedError(meter_faults.refused(self.unit, *dlt645.refusal(error)), code)
 
     def following(self, reply: bytes, count: int) -> LineRequest | None:
         (frame,) = dlt645.frames(reply)
@@ -91,28 +108,15 @@ class Dlt645Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Cjt188Request:
+class Cjt188Request(MeterRequest[cjt188.Frame]):
     """A CJ/T 188 frame."""
 
-    frame: cjt188.Frame
+    def replies(self, heard: bytes) -> Iterable[cjt188.Frame]:
+        return (reply for reply in cjt188.frames(heard) if cjt188.answers(reply, self.frame))
 
-    @property
-    def sent(self) -> bytes:
-        return WAKE_UP + self.frame.encode()
-
-    @property
-    def unit(self) -> str:
-        return self.frame.plate
-
-    def reply_in(self, heard: bytes) -> bytes | None:
-        for reply in cjt188.frames(heard):
-            if not cjt188.answers(reply, self.frame):
-                continue
-            if reply.is_refusal:
-                said = f"{reply.data.hex(' ')}"
-                raise RefusedError(meter_faults.refused(self.unit, said, said), NO_SUCH_DATA)
-            return reply.encode()
-        return None
+    def refusal(self, reply: cjt188.Frame) -> RefusedError:
+        said = reply.data.hex(" ")
+        return RefusedError(meter_faults.refused(self.unit, said, said), NO_SUCH_DATA)
 
     def following(self, reply: bytes, count: int) -> None:
         """A CJ/T 188-2004 reply is one frame."""

@@ -1,7 +1,7 @@
 """From a topic and its payload to readings. Pure: no socket, no clock of its own.
 
 Knows the devices of one broker, their topics and profiles; does not know brokers, PUBACKs or plausible values.
-Guarantees: an untimed message of a point gets a later millisecond than the one before; nothing disappears
+Guarantees: an untimed message of a device gets a later millisecond than the one before; nothing disappears
 without a rejection that names device or point, reason and an example.
 """
 
@@ -14,7 +14,7 @@ from datetime import tzinfo
 from devices.payloads import DEVICE_TIME, Decoded, PayloadError, decode
 from devices.profile import Availability, MqttProfile
 from devices.strict_json import read_object, text_of
-from gateway.model import Quality, Reading
+from gateway.model import Quality, Reading, Readings
 from gateway.sources.owners import WRONG_IDENTITY, Owners
 from gateway.validate import DEVICE_CLOCK, Rejection
 
@@ -23,8 +23,11 @@ EXAMPLE_CHARACTERS_MAX = 200
 REPEATED_WITHIN_MS = 120_000
 """A message number that comes again later is a new message: a device that joins anew counts from 0."""
 
+STEP_BACK_MS = 2_000
+"""A clock that goes back by more was wrong before: stamps follow it and not the last stamp."""
+
 STAMP_AHEAD_MS_MAX = 60_000
-"""After a step back of the clock larger than this, stamps follow the clock and not the last stamp."""
+"""A burst of one device is stamped no further ahead of its arrival than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,14 @@ class MqttDevice:
 class Mapped:
     """What one message says. ``is_online`` by device: None for a sign of life, else what its will says."""
 
-    readings: list[Reading] = field(default_factory=list)
+    groups: list[Readings] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     presence: list[tuple[str, bool | None]] = field(default_factory=list)
+
+    @property
+    def readings(self) -> list[Reading]:
+        """Each by itself."""
+        return [reading for group in self.groups for reading in group.each()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +69,12 @@ class _Route:
 
 
 class TopicMap:
-    """The topics of one broker. Remembers the last stamp of each point whose messages carry no time."""
+    """The topics of one broker. Remembers the last stamp of each device whose messages carry no time."""
 
     def __init__(self, devices: Iterable[MqttDevice]) -> None:
         self._routes: dict[str, list[_Route]] = {}
         self._stamps: dict[str, int] = {}
+        self._arrived_ms = 0
         self._arrivals: dict[str, dict[str, int]] = {}
         self._owners = Owners()
         for device in devices:
@@ -127,14 +136,9 @@ class TopicMap:
             _reject_errors(route, decoded, payload, mapped)
         elif not decoded.readings:
             mapped.rejections.append(Rejection(device.device, "no_value", example(payload)))
-        is_lost = device.takes_device_time and DEVICE_TIME in decoded.errors
-        for name, value in decoded.readings.items():
-            point = route.names[name]
-            at = self._stamp(point, now_ms) if measured_at is None else measured_at
-            if is_lost:
-                mapped.readings.append(Reading(point, at, now_ms, None, Quality.BAD, DEVICE_CLOCK))
-            else:
-                mapped.readings.append(Reading(point, at, now_ms, value))
+        if decoded.readings:
+            at = self._stamp(device.device, now_ms) if measured_at is None else measured_at
+            mapped.groups.append(_group(route, decoded, at, now_ms))
 
     def _first_arrival(self, device: str, message_id: str, now_ms: int) -> int:
         """When a message came first: one that comes again gives the same readings and so no new ones."""
@@ -145,11 +149,15 @@ class TopicMap:
         self._arrivals[device] = recent
         return recent[message_id]
 
-    def _stamp(self, point: str, now_ms: int) -> int:
-        last = self._stamps.get(point)
+    def _stamp(self, device: str, now_ms: int) -> int:
+        """One for the whole message, later than that of any message of the device before it, hence of any point's."""
+        if now_ms < self._arrived_ms - STEP_BACK_MS:
+            self._stamps.clear()
+        self._arrived_ms = now_ms
+        last = self._stamps.get(device)
         if last is not None and now_ms <= last < now_ms + STAMP_AHEAD_MS_MAX:
             now_ms = last + 1
-        self._stamps[point] = now_ms
+        self._stamps[device] = now_ms
         return now_ms
 
     def _presence(self, route: _Route, says: Availability, payload: bytes, mapped: Mapped) -> None:
@@ -163,6 +171,14 @@ class TopicMap:
 def example(payload: bytes) -> str:
     """The beginning of a payload as text, for a rejection."""
     return payload[:EXAMPLE_CHARACTERS_MAX].decode("utf-8", "backslashreplace")
+
+
+def _group(route: _Route, decoded: Decoded, at: int, now_ms: int) -> Readings:
+    """A message whose time is lost gives bad readings."""
+    points = tuple([route.names[name] for name in decoded.readings])
+    if route.device.takes_device_time and DEVICE_TIME in decoded.errors:
+        return Readings(points, at, now_ms, [None] * len(points), Quality.BAD, DEVICE_CLOCK)
+    return Readings(points, at, now_ms, list(decoded.readings.values()))
 
 
 def _reject_errors(route: _Route, decoded: Decoded, payload: bytes, mapped: Mapped) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gateway.sources.faults import SHOWN_BYTES_MAX
 
 TOO_MANY_FRAMES = "后续帧没有尽头 / the frames that follow never end"
@@ -24,8 +26,9 @@ def refused(unit: str, said_zh: str, said_en: str) -> str:
     return f"表 {unit} 拒绝：{said_zh} / meter {unit} refused: {said_en}"
 
 
-def wrong_length(unit: str, length: int, expected: int) -> str:
+def wrong_length(unit: str, length: int, known: Iterable[int]) -> str:
+    expected = ", ".join(map(str, known))
     return (
-        f"表 {unit} 的应答有 {length} 字节数据，模板要求 {expected} 字节，请换用适合该表的模板"
-        f" / meter {unit} sent {length} bytes of data where its profile says {expected}: choose a profile that fits it"
+        f"表 {unit} 的应答有 {length} 字节数据，模板只知道 {expected} 字节的应答，请换用适合该表的模板"
+        f" / meter {unit} sent {length} bytes of data where its profile knows {expected}: choose a profile that fits it"
     )

@@ -1,30 +1,22 @@
-"""A Modbus bus as an ``Exchange``: TCP, RTU frames over TCP, or a serial line, on pymodbus's clients.
+"""A Modbus bus as an ``Exchange``: TCP, RTU frames over TCP, or a serial line.
 
-Knows framing, connections and real time-outs (never scaled by a clock); does not know points or schedules.
-Guarantees: one request in flight, no retry; a reply is given back only if unit, function and length are
-those asked for; after a failed exchange under RTU framing, which has no transaction id, the line is drained
+Knows connections, real time-outs (never scaled by a clock) and what a reply must be; does not know framing (``modbus_link``
+does), points or schedules. Guarantees: one request in flight, no retry; a reply is given back only if unit, function and
+length are those asked for; after a failed exchange under RTU framing, which has no transaction id, the line is drained
 and silent before the next request, so that a late reply is never taken for another's.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, cast
-
-from pymodbus import FramerType, ModbusException
-from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
-from pymodbus.client.base import ModbusBaseClient
-from pymodbus.pdu import DecodePDU, ModbusPDU
+from typing import Final
 
 from edge_config.schema import SerialBus, TcpBus
-from gateway.errors import NoAnswerError, NonsenseError, NotConnectedError, RefusedError
+from gateway.errors import NoAnswerError, NonsenseError, NotConnectedError, RefusedError, WireError
 from gateway.sources import faults
+from gateway.sources.modbus_link import READ_FUNCTIONS, Link, Tap
 from gateway.sources.request_plan import data_length
 from runtime import logs
-
-READ_FUNCTIONS: Final = frozenset({1, 2, 3, 4})
-"""The gateway only ever reads."""
 
 CONVERTER_SAYS_SILENT: Final = frozenset({0x0A, 0x0B})
 """Exceptions of a converter about a unit behind it: path unavailable, target did not respond."""
@@ -35,50 +27,9 @@ SILENCES_UNTIL_RECONNECT: Final = 8
 """Requests in a row without a byte, from any device, after which a TCP connection is taken for dead."""
 
 DRAIN_ROUNDS_MAX: Final = 5
-NEVER_DISCONNECT: Final = 10**6
 BITS_PER_CHARACTER: Final = 11
 OVERHEAD_CHARACTERS: Final = 8 + 5
 """A read request, and the reply's unit id, function, byte count and checksum."""
-
-
-Tap = Callable[[bool, bytes], None]
-"""Told the bytes of each request sent (True), and at each piece received (False) all that is not yet understood."""
-
-
-class _RawRequest(ModbusPDU):
-    """A request whose bytes are already made."""
-
-    def __init__(self, unit_id: int, function: int, body: bytes) -> None:
-        super().__init__(dev_id=unit_id)
-        self.function_code = function
-        self._body = body
-
-    def encode(self) -> bytes:
-        return self._body
-
-
-class _RawReply(ModbusPDU):
-    """A reply as its bytes: function code and what follows."""
-
-    def __init__(self, frame: bytes) -> None:
-        super().__init__()
-        self.frame = frame
-
-    @classmethod
-    def calculateRtuFrameSize(cls, data: bytes) -> int:  # noqa: N802 - pymodbus names it so
-        return 5 if data[1] & 0x80 else data[2] + 5
-
-
-class _RawDecoder(DecodePDU):
-    """Leaves replies as bytes, to be judged in one place, without a list of registers made on the way.
-
-    pymodbus's own decoder raises inside the transport at a malformed reply, which closes the connection."""
-
-    def lookupPduClass(self, data: bytes) -> type[ModbusPDU] | None:  # noqa: N802 - pymodbus names it so
-        return _RawReply if data[1] & 0x7F in READ_FUNCTIONS else None
-
-    def decode(self, frame: bytes) -> ModbusPDU | None:
-        return _RawReply(frame)
 
 
 class PymodbusWire:
@@ -88,12 +39,13 @@ class PymodbusWire:
         self._bus = bus
         self._tap = tap
         self._is_rtu = bus.kind != "modbus-tcp"
-        self._client: ModbusBaseClient | None = None
+        self._link: Link | None = None
         self._log = logs.get("sources.modbus").bind(bus=bus.id)
         self._retry_at, self._retry_s, self._problem = 0.0, RECONNECT_S_FIRST, ""
         self._heard, self._heard_at = b"", 0.0
         self._silences, self._is_dirty = 0, False
         self._gap_s = _gap_s(bus)
+        self._character_s = 0.0 if isinstance(bus, TcpBus) else BITS_PER_CHARACTER / bus.baudrate
 
     async def exchange(self, request: bytes) -> bytes:
         """Unit id and PDU of a read to unit id and PDU of its reply.
@@ -103,40 +55,37 @@ class PymodbusWire:
         unit_id, function, count = request[0], request[1], int.from_bytes(request[4:6], "big")
         if function not in READ_FUNCTIONS or len(request) != 6:
             raise ValueError(f"not a read request: {request.hex(' ')}")
-        client = await self._connected()
-        await self._wait_for_silence()
+        link = self._link
+        if link is None or link.transport is None:
+            link = await self._connected()
+        if self._is_rtu:
+            await self._wait_for_silence()
         self._heard, self._is_dirty = b"", True
-        frame = await self._ask(client, _RawRequest(unit_id, function, request[2:]), count)
-        self._check(frame, unit_id, function, count)
+        size = data_length(function, count)
+        frame = await link.ask(unit_id, request[1:], self._timeout_s(size))
+        if frame is None:
+            raise self._silence(unit_id, link)
+        self._silences, self._is_dirty = 0, False
+        if len(frame) != size + 2 or frame[0] != function or frame[1] != size:
+            raise self._no_reply(frame, unit_id, function)
         return request[:1] + frame
 
     async def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        if self._link is not None:
+            self._link.close()
+            self._link = None
             await asyncio.sleep(0)  # the transport closes its socket at the loop's next turn
 
-    async def _ask(self, client: ModbusBaseClient, pdu: _RawRequest, count: int) -> bytes:
-        client.ctx.comm_params.timeout_connect = self._timeout_s(pdu.function_code, count)
-        try:
-            reply = await client.execute(False, pdu)
-        except ModbusException as error:
-            raise self._silence(pdu.dev_id, client) from error
-        self._silences = 0
-        return cast("_RawReply", reply).frame
-
-    def _check(self, frame: bytes, unit_id: int, function: int, count: int) -> None:
-        self._is_dirty = False
+    def _no_reply(self, frame: bytes, unit_id: int, function: int) -> WireError:
+        """What a frame is that is not the reply asked for."""
         if len(frame) == 2 and frame[0] == function | 0x80:
             if frame[1] in CONVERTER_SAYS_SILENT:
-                raise NoAnswerError(faults.not_reached(unit_id, frame[1]))
-            raise RefusedError(faults.refused(unit_id, function, frame[1]), frame[1])
-        size = data_length(function, count)
-        if frame[:2] != bytes((function, size)) or len(frame) != size + 2:
-            self._is_dirty = True
-            raise NonsenseError(faults.nonsense(unit_id, frame))
+                return NoAnswerError(faults.not_reached(unit_id, frame[1]))
+            return RefusedError(faults.refused(unit_id, function, frame[1]), frame[1])
+        self._is_dirty = True
+        return NonsenseError(faults.nonsense(unit_id, frame))
 
-    def _silence(self, unit_id: int, client: ModbusBaseClient) -> NoAnswerError | NonsenseError:
+    def _silence(self, unit_id: int, link: Link) -> NoAnswerError | NonsenseError:
         """What a time-out was: bytes that were no reply to this request, or nothing at all."""
         self._heard_at = asyncio.get_running_loop().time()  # the silence that drains the line starts here
         if self._heard:
@@ -144,22 +93,17 @@ class PymodbusWire:
         self._silences += 1
         if isinstance(self._bus, TcpBus) and self._silences >= SILENCES_UNTIL_RECONNECT:
             self._silences = 0
-            client.close()
+            link.close()
         return NoAnswerError(faults.no_answer(unit_id, self._bus))
 
-    def _timeout_s(self, function: int, count: int) -> float:
+    def _timeout_s(self, data_bytes: int) -> float:
         """The bus's time-out, plus what the bytes themselves take on a serial line."""
-        if isinstance(self._bus, TcpBus):
-            return self._bus.timeout_s
-        characters = OVERHEAD_CHARACTERS + data_length(function, count)
-        return self._bus.timeout_s + characters * BITS_PER_CHARACTER / self._bus.baudrate
+        return self._bus.timeout_s + (OVERHEAD_CHARACTERS + data_bytes) * self._character_s
 
     async def _wait_for_silence(self) -> None:
         """Under RTU framing: a frame's gap after a clean reply, else until a time-out passed without a byte.
 
         Raises NonsenseError when the line never falls silent."""
-        if not self._is_rtu:
-            return
         now = asyncio.get_running_loop().time
         quiet_s = self._bus.timeout_s if self._is_dirty else self._gap_s
         started_at = now()
@@ -168,25 +112,24 @@ class PymodbusWire:
                 raise NonsenseError(faults.NEVER_SILENT)
             await asyncio.sleep(wait_s)
 
-    async def _connected(self) -> ModbusBaseClient:
-        """The client, connected. Raises NoAnswerError at once during the pause after a failed attempt."""
-        if self._client is None:
-            self._client = self._make_client()
-        if self._client.connected:
-            return self._client
+    async def _connected(self) -> Link:
+        """The link, connected. Raises NoAnswerError at once during the pause after a failed attempt."""
+        if self._link is None:
+            self._link = Link(self._bus, self._trace)
         if asyncio.get_running_loop().time() < self._retry_at:
             raise NotConnectedError(self._problem)
-        self._client.ctx.comm_params.timeout_connect = self._bus.timeout_s
         try:
-            is_connected = await self._client.connect()
+            is_connected = await self._link.connect()
         except UnicodeError:  # a host name that cannot be one
             is_connected = False
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError  # pymodbus connects by wait_for, which before Python 3.12 may swallow a stop
         if not is_connected:
             raise self._not_connected()
         if self._problem:
             self._log.info("connected again")
         self._retry_s, self._problem, self._silences = RECONNECT_S_FIRST, "", 0
-        return self._client
+        return self._link
 
     def _not_connected(self) -> NotConnectedError:
         problem = faults.not_connected(self._bus)
@@ -196,39 +139,13 @@ class PymodbusWire:
         self._retry_s = min(RECONNECT_S_MAX, 2 * self._retry_s)
         return NotConnectedError(problem)
 
-    def _make_client(self) -> ModbusBaseClient:
-        bus = self._bus
-        client: ModbusBaseClient
-        if isinstance(bus, TcpBus):
-            client = AsyncModbusTcpClient(
-                bus.host,
-                port=bus.port,
-                framer=FramerType.RTU if self._is_rtu else FramerType.SOCKET,
-                retries=0,
-                reconnect_delay=0,
-                trace_packet=self._trace,
-            )
-        else:
-            client = AsyncModbusSerialClient(
-                bus.port,
-                baudrate=bus.baudrate,
-                parity=bus.parity,
-                stopbits=bus.stopbits,
-                retries=0,
-                reconnect_delay=0,
-                trace_packet=self._trace,
-            )
-        client.set_max_no_responses(NEVER_DISCONNECT)  # one dead unit must not cut the others off
-        client.ctx.framer.decoder = _RawDecoder(is_server=False)
-        return client
-
-    def _trace(self, is_sending: bool, data: bytes) -> bytes:
-        self._heard_at = asyncio.get_running_loop().time()
+    def _trace(self, is_sending: bool, data: bytes) -> None:
+        if self._is_rtu:
+            self._heard_at = asyncio.get_running_loop().time()
         if not is_sending:
             self._heard = data
         if self._tap is not None:
             self._tap(is_sending, data)
-        return data
 
 
 def _gap_s(bus: TcpBus | SerialBus) -> float:

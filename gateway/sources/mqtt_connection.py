@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from paho.mqtt.client import (
     MQTT_CLEAN_START_FIRST_ONLY,
@@ -30,6 +30,7 @@ from edge_config.schema import Broker
 from gateway.errors import NoAnswerError, RefusedError
 from gateway.sources import broker_faults as faults
 from gateway.sources import tls
+from gateway.sources.read_ahead import ReadAhead
 from gateway.sources.seam import Delivery
 
 KEEPALIVE_S: Final = 30
@@ -63,6 +64,13 @@ class NoConnackError(NoAnswerError):
     packet it cannot read."""
 
 
+class _Client(Client):
+    """paho on a socket that reads ahead."""
+
+    def _create_socket(self) -> ReadAhead:  # paho has no other place to put a socket
+        return ReadAhead(cast("socket.socket", super()._create_socket()))
+
+
 class Connection:
     """Made, opened and closed once. ``closed`` is done with the reason when the connection is gone."""
 
@@ -74,7 +82,6 @@ class Connection:
         self.closed: asyncio.Future[str] = self._loop.create_future()
         self._connack: asyncio.Future[ReasonCode] = self._loop.create_future()
         self._subacks: dict[int | None, asyncio.Future[Sequence[ReasonCode]]] = {}
-        self._received = 0
         self._is_reading = self._is_writing = False
         self._misc: asyncio.TimerHandle | None = None
         self._client = self._make_client()
@@ -123,7 +130,7 @@ class Connection:
         if not self._is_reading and sock is not None:
             self._is_reading = True
             self._loop.add_reader(sock, self._readable)
-            self._read_decrypted(sock)
+            self._read_on(sock)
 
     def close(self) -> None:
         """Say goodbye, so that no will is sent, and let go of the socket. The session stays."""
@@ -134,7 +141,7 @@ class Connection:
 
     def _make_client(self) -> Client:
         is_v5 = self._protocol == V5
-        client = Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._access.client_id,
             clean_session=None if is_v5 else False,
@@ -211,16 +218,16 @@ class Connection:
         """Read what has come, a bounded number of messages a turn: one wake-up for many is most of the speed."""
         if not self._is_reading:  # paused or gone since this turn was asked for
             return
+        sock = self._socket()
         for _ in range(READS_PER_TURN):
-            received = self._received
             self._client.loop_read()
-            if received == self._received or not self._is_reading:
-                break
-        self._read_decrypted(self._socket())
+            if not (self._is_reading and sock.has_more):
+                return
+        self._read_on(sock)
 
-    def _read_decrypted(self, sock: Any) -> None:
-        """What TLS has decrypted already makes no socket readable: come back for it."""
-        if self._is_reading and isinstance(sock, ssl.SSLSocket) and sock.pending():
+    def _read_on(self, sock: ReadAhead) -> None:
+        """What was read ahead makes no socket readable: come back for it."""
+        if self._is_reading and sock.has_more:
             self._loop.call_soon(self._readable)
 
     def _writable(self) -> None:
@@ -280,7 +287,6 @@ class Connection:
             answer.set_result(reasons)
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        self._received += 1
         try:
             topic = message.topic
         except UnicodeDecodeError:

@@ -14,12 +14,14 @@ from typing import Final
 
 from edge_config.schema import Bus, SerialBus
 from edge_config.site import LoadedSite
-from gateway.errors import NoAnswerError, NonsenseError, RefusedError, WireError
-from gateway.model import Reading
+from gateway.errors import NoAnswerError, NonsenseError, RefusedError, WireError, WrongDeviceError
+from gateway.model import Readings
 from gateway.sources import faults
 from gateway.sources.device_health import Health, ProbeGate
-from gateway.sources.modbus import PymodbusWire, Tap
+from gateway.sources.modbus import PymodbusWire
+from gateway.sources.modbus_link import Tap
 from gateway.sources.overload import Overload
+from gateway.sources.owners import WRONG_IDENTITY
 from gateway.sources.poll_groups import Work, slow_every, spread
 from gateway.sources.polled import AnyDevice, Poll, Ready, poll_of
 from gateway.sources.polled_device import polled_device
@@ -91,6 +93,8 @@ class _Line:
     def __init__(self, bus: str, polls: Sequence[Poll], wire: Exchange, sink: Sink, clock: Clock) -> None:
         self._polls, self._wire, self._sink, self._clock = polls, wire, sink, clock
         self._gate = ProbeGate()
+        every_s = [poll.device.interval_s for poll in polls]
+        self._shares = [(poll, s, s * slow_every(s)) for poll, s in zip(polls, every_s, strict=True)]
         self._overload = ""
         self._log = logs.get("sources.poll").bind(bus=bus)
 
@@ -108,12 +112,12 @@ class _Line:
 
     def load(self) -> float:
         """The share of the bus's time that its schedule takes, by what each device took when it last answered."""
-        return sum(
-            poll.took_s[False] / poll.device.interval_s
-            + poll.took_s[True] / (poll.device.interval_s * slow_every(poll.device.interval_s))
-            for poll in self._polls
-            if poll.health.state is not Health.QUARANTINED
-        )
+        load = 0.0
+        for poll, fast_s, slow_s in self._shares:
+            if poll.health.state is not Health.QUARANTINED:
+                took_s = poll.took_s
+                load += took_s[False] / fast_s + took_s[True] / slow_s
+        return load
 
     def say_overload(self, load: float, stretch: float) -> None:
         """One log line when polls are stretched, and one when they fit again; a word on each device that answers."""
@@ -139,11 +143,12 @@ class _Line:
             other.health.probe_soon()
 
     async def _poll(self, poll: Poll, groups: Groups) -> None:
-        readings: list[Reading] = []
-        has_answered, failure = False, None
+        heard: list[Readings] = []
+        has_answered = False
+        failure: WireError | None = None
         took_s = {False: 0.0, True: 0.0}
         from_s = self._clock.monotonic_s()
-        for ready in [ready for ready in poll.blocks if ready.is_slow in groups]:
+        for ready in poll.due(groups):
             try:
                 reply = await self._wire.exchange(ready.request)
             except RefusedError as error:
@@ -153,23 +158,26 @@ class _Line:
                 poll.put_last(ready)
                 break
             else:
-                self._decode(ready, reply, readings)
+                self._decode(ready, reply, heard)
             has_answered = True
             if poll.device.pause_s:
                 await asyncio.sleep(poll.device.pause_s)
             now_s = self._clock.monotonic_s()
             took_s[ready.is_slow] += now_s - from_s
             from_s = now_s
-        if readings:
-            await self._sink.offer(readings)
+        if heard:
+            await self._sink.offer(heard)
+        if failure is None and poll.trouble is not None:
+            has_answered, failure = False, poll.trouble
         if failure is None:
             poll.took_s |= {is_slow: took_s[is_slow] for is_slow in groups}
         self._judge(poll, has_answered, failure)
 
-    def _decode(self, ready: Ready, reply: bytes, readings: list[Reading]) -> None:
-        now_ms = self._clock.now_ms()
-        good, bad = ready.values(reply)
-        readings.extend([Reading(name, now_ms, now_ms, value) for name, value in good])
+    def _decode(self, ready: Ready, reply: bytes, heard: list[Readings]) -> None:
+        points, values, bad = ready.values(reply)
+        if points:
+            now_ms = self._clock.now_ms()
+            heard.append(Readings(points, now_ms, now_ms, values))
         for undecoded in bad:
             self._sink.reject(undecoded.point, undecoded.reason, undecoded.example)
 
@@ -189,6 +197,8 @@ class _Line:
     def _judge(self, poll: Poll, has_answered: bool, failure: WireError | None) -> None:
         if isinstance(failure, NonsenseError):
             self._sink.reject(poll.device.device, "nonsense", str(failure))
+        elif isinstance(failure, WrongDeviceError):
+            self._sink.reject(poll.device.device, WRONG_IDENTITY, str(failure))
         if has_answered:
             poll.health.answered()
         elif failure is not None:

@@ -5,14 +5,15 @@ Knows nothing of its own; ``polled_device`` and ``serial_meter`` are the two tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 from edge_config.schema import Bus
 from gateway.errors import WireError
 from gateway.sources.device_health import DeviceHealth
-from gateway.sources.polled_device import DevicePoll, PolledDevice, Undecoded
+from gateway.sources.polled_device import DevicePoll, PolledDevice, Values
 from gateway.sources.serial_meter import MeterPoll, SerialMeter
+from gateway.sources.sunspec_device import SunSpecPoll
 
 AnyDevice = PolledDevice | SerialMeter
 
@@ -35,7 +36,7 @@ class Ready(Protocol):
         """Seconds of the bus that it should take."""
         ...
 
-    def values(self, reply: bytes) -> tuple[list[tuple[str, float]], list[Undecoded]]: ...
+    def values(self, reply: bytes) -> Values: ...
 
 
 class Poll(Protocol):
@@ -51,6 +52,15 @@ class Poll(Protocol):
     @property
     def blocks(self) -> Sequence[Ready]: ...
 
+    @property
+    def trouble(self) -> WireError | None:
+        """Why a device that answers cannot be read at all; known when all that is due was asked."""
+        ...
+
+    def due(self, groups: Collection[bool]) -> Iterable[Ready]:
+        """The reads of a poll of these groups, to be made one after another."""
+        ...
+
     def put_last(self, ready: Any) -> None: ...
 
     def cut(self, ready: Any) -> bool: ...
@@ -58,4 +68,6 @@ class Poll(Protocol):
 
 def poll_of(device: AnyDevice) -> Poll:
     """A device with nothing remembered of it yet."""
-    return MeterPoll(device) if isinstance(device, SerialMeter) else DevicePoll(device)
+    if isinstance(device, SerialMeter):
+        return MeterPoll(device)
+    return DevicePoll(device) if device.sunspec is None else SunSpecPoll(device, device.sunspec)

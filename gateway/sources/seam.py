@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from gateway.model import Reading
+from gateway.model import Readings
 
 
 class Exchange(Protocol):
@@ -22,8 +21,7 @@ class Exchange(Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One message of a broker. ``ack`` sends the PUBACK and is called once, after COMMIT (or when the message is refused)."""
 
     topic: str
@@ -35,8 +33,9 @@ class Delivery:
 class Sink(Protocol):
     """The ingest door as sources see it."""
 
-    async def offer(self, readings: Sequence[Reading], accepted: Callable[[], None] | None = None) -> None:
-        """Hand over decoded readings; waits while the door is full. ``accepted`` is called on the loop after COMMIT."""
+    async def offer(self, groups: Sequence[Readings], accepted: Callable[[], None] | None = None) -> None:
+        """Hand over decoded readings in the groups they came in: a block, a message, or one reading with a time or quality
+        of its own. Waits while the door is full. ``accepted`` is called on the loop after COMMIT."""
         ...
 
     def reject(self, subject: str, reason: str, example: str) -> None:

@@ -6,12 +6,12 @@ which way round a CJ/T 188 meter wants its data identifier. Does not know wires,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from devices import cjt188, dlt645
-from devices.frame_profile import Cjt188Profile, Dlt645Profile
+from devices.frame_profile import Cjt188Point, Cjt188Profile, Dlt645Profile
 from devices.registers import DecodeError, ratio_of
 from edge_config.plan import frame_s
 from edge_config.schema import Bus, Device
@@ -21,11 +21,12 @@ from gateway.points import expected_interval_s
 from gateway.sources import meter_faults
 from gateway.sources.device_health import DeviceHealth
 from gateway.sources.frame_groups import slow_frames
-from gateway.sources.polled_device import Undecoded
+from gateway.sources.polled_device import Undecoded, Values
 
-Values = tuple[list[tuple[str, float]], list[Undecoded]]
 Decoder = Callable[[bytes], float]
 """From a reply's data after its identifier to a value; raises DecodeError or UnitError."""
+Points = tuple[tuple[str, Decoder], ...]
+"""Full names of points, each with its decoder."""
 
 TURNS_MAX = 4
 """Once a CJ/T 188 meter refused one order of its identifier, the orders take so many more turns before that one stays."""
@@ -33,14 +34,17 @@ TURNS_MAX = 4
 
 @dataclass(frozen=True, slots=True)
 class ReadyFrame:
-    """A request with everything that does not change from poll to poll worked out. ``data_bytes``: a reply's data."""
+    """A request with everything that does not change from poll to poll worked out. ``data_bytes``: a reply's data, at
+    most."""
 
     request: bytes
-    points: tuple[tuple[str, Decoder], ...]
+    points: Points
     data_bytes: int
     is_slow: bool = False
     read: dlt645.Read | None = None
     """What of a DL/T 645 meter it reads; None for CJ/T 188."""
+    layouts: Mapping[int, Points] = field(default_factory=dict)
+    """The points of a CJ/T 188 reply by the length of its data."""
     heard: Callable[[], None] = lambda: None
     """Called when a reply came."""
 
@@ -52,25 +56,27 @@ class ReadyFrame:
         """Point names and values in ``reply``, and what could not be decoded: ``not_a_number``, ``no_value``,
         ``unknown_unit``, ``unknown_word``, or ``wrong_length`` of a reply laid out otherwise than the profile says."""
         self.heard()
-        data, trouble = self._data(reply)
-        if trouble:
-            return [], [Undecoded(name, "wrong_length", trouble) for name, _ in self.points]
-        good: list[tuple[str, float]] = []
-        bad: list[Undecoded] = []
-        for name, decode in self.points:
-            try:
-                good.append((name, decode(data)))
-            except (DecodeError, cjt188.UnitError) as error:
-                bad.append(Undecoded(name, error.reason, data.hex(" ")))
-        return good, bad
-
-    def _data(self, reply: bytes) -> tuple[bytes, str]:
         if self.read is not None:
-            return dlt645.payload(list(dlt645.frames(reply))), ""
+            return _values(self.points, dlt645.payload(list(dlt645.frames(reply))))
         (frame,) = cjt188.frames(reply)
-        is_right = len(frame.data) == self.data_bytes
-        trouble = "" if is_right else meter_faults.wrong_length(frame.plate, len(frame.data), self.data_bytes)
-        return frame.data[cjt188.DATA_HEADER :], trouble
+        points = self.layouts.get(len(frame.data))
+        if points is None:
+            trouble = meter_faults.wrong_length(frame.plate, len(frame.data), self.layouts)
+            return Values((), [], [Undecoded(name, "wrong_length", trouble) for name, _ in self.points])
+        return _values(points, frame.data[cjt188.DATA_HEADER :])
+
+
+def _values(points: Points, data: bytes) -> Values:
+    names: list[str] = []
+    values: list[float] = []
+    bad: list[Undecoded] = []
+    for name, decode in points:
+        try:
+            values.append(decode(data))
+            names.append(name)
+        except (DecodeError, cjt188.UnitError) as error:
+            bad.append(Undecoded(name, error.reason, data.hex(" ")))
+    return Values(tuple(names), values, bad)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,8 @@ class MeterPoll:
         "took_s",
     )
 
+    trouble: WireError | None = None
+
     def __init__(self, device: SerialMeter) -> None:
         self.device = device
         self.health = DeviceHealth(device.interval_s)
@@ -136,6 +144,10 @@ class MeterPoll:
         self._turns = TURNS_MAX
         self._slow = slow_frames(device.profile)
         self.blocks = self._reads()
+
+    def due(self, groups: Collection[bool]) -> Iterable[ReadyFrame]:
+        """The reads of a poll of these groups."""
+        return [ready for ready in self.blocks if ready.is_slow in groups]
 
     def put_last(self, ready: ReadyFrame) -> None:
         """A read that met silence is asked for last; a CJ/T 188 meter not heard yet, the other way round."""
@@ -200,14 +212,22 @@ class MeterPoll:
     def _cjt188(self, profile: Cjt188Profile) -> ReadyFrame:
         meter = self.device
 
-        def decoder(name: str) -> Decoder:
-            point, times = profile.points[name], meter.ratios[name]
+        def decoder(name: str, point: Cjt188Point) -> Decoder:
+            times = meter.ratios[name]
             return lambda data: cjt188.decode(point, data, times)
 
+        layouts = {
+            length: tuple(
+                (f"{meter.device}.{name}", decoder(name, point))
+                for name, point in profile.points_of(length).items()
+            )
+            for length in profile.reply_lengths
+        }
         order = cjt188.READ_DATA_ORDERS[self._order]
         return ReadyFrame(
             request=cjt188.read(int(profile.meter_type, 16), meter.unit_id, order).encode(),
-            points=tuple((f"{meter.device}.{name}", decoder(name)) for name in profile.points),
-            data_bytes=profile.reply_bytes,
+            points=layouts[profile.reply_bytes],
+            data_bytes=max(profile.reply_lengths),
+            layouts=layouts,
             heard=self._prove,
         )

@@ -180,7 +180,7 @@ class LineWire:
             transport, _ = await loop.create_connection(lambda: ear, bus.host, bus.port)
         else:
             transport, _ = await create_serial_connection(
-                loop, lambda: ear, bus.port, bus.baudrate, 8, _parity(bus), bus.stopbits, timeout=0
+                loop, lambda: ear, bus.port, bus.baudrate, 8, parity_of(bus), bus.stopbits, timeout=0
             )
         return transport, ear
 
@@ -198,6 +198,6 @@ class LineWire:
         return NotConnectedError(problem)
 
 
-def _parity(bus: SerialBus) -> str:
+def parity_of(bus: SerialBus) -> str:
     """The line's parity; a pseudo-terminal, as a simulator gives, has none and refuses to be set to one."""
     return "N" if os.path.realpath(bus.port).startswith("/dev/pts/") else bus.parity

@@ -41,6 +41,20 @@ class GaugeBody(msgspec.Struct):
     high: float | None
 
 
+class StateBody(msgspec.Struct):
+    kind: str
+    point: str
+    period: str
+    start: int
+    end: int
+    content: str
+    share: float
+    mean: float | None
+    low: float | None
+    high: float | None
+    changes: int | None
+
+
 def counter(interval: Interval, num: int, den: int) -> bytes:
     """``num``/``den`` is the point's step in its unit."""
 
@@ -61,6 +75,16 @@ def gauge(interval: Interval) -> bytes:
         GaugeBody(
             "interval", interval.point, interval.period.value, interval.start, interval.end, interval.content.value,
             round(interval.share, 4), mean, interval.low, interval.high,
+        )
+    )  # fmt: skip
+
+
+def state(interval: Interval) -> bytes:
+    mean = None if interval.mean is None else round(interval.mean, 4)
+    return _encode(
+        StateBody(
+            "interval", interval.point, interval.period.value, interval.start, interval.end, interval.content.value,
+            round(interval.share, 4), mean, interval.low, interval.high, interval.changes,
         )
     )  # fmt: skip
 
@@ -92,6 +116,12 @@ def site(site: Site) -> bytes:
             "area_m2": site.area_m2,
         }
     )  # fmt: skip
+
+
+def gap(point: str, start: int, end: int, count: int, reason: str) -> bytes:
+    return _encode(
+        {"kind": "gap", "point": point, "start": start, "end": end, "count": count, "reason": reason}
+    )
 
 
 def statement(fields: dict[str, Any]) -> bytes:

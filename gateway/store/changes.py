@@ -7,8 +7,14 @@ twice, also where delivered rows are gone.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
+from gateway.errors import DamagedBufferError, DamagedRowError
 from gateway.model import Change
+from gateway.store import proof, quarantine
+
+PROVEN = "seq, kind, key, revision, at, body, crc"
 
 
 class ChangeLog:
@@ -18,12 +24,13 @@ class ChangeLog:
 
     def __init__(self, head: int) -> None:
         self._seq = head
-        self._rows: list[tuple[int, str, str, int, int, bytes]] = []
+        self._rows: list[tuple[int, str, str, int, int, bytes, int]] = []
 
     def append(self, kind: str, key: str, revision: int, at: int, body: bytes) -> int:
         """Add one change and return its seq."""
         self._seq += 1
-        self._rows.append((self._seq, kind, key, revision, at, body))
+        row = (self._seq, kind, key, revision, at, body)
+        self._rows.append((*row, proof.checksum(row)))
         return self._seq
 
     @property
@@ -32,7 +39,8 @@ class ChangeLog:
 
     def flush(self, connection: sqlite3.Connection) -> None:
         connection.executemany(
-            "INSERT INTO change (seq, kind, key, revision, at, body) VALUES (?, ?, ?, ?, ?, ?)", self._rows
+            "INSERT INTO change (seq, kind, key, revision, at, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            self._rows,
         )
         self._rows.clear()
 
@@ -45,12 +53,31 @@ def head(connection: sqlite3.Connection) -> int:
     return int(row[0])
 
 
+def prove_head(connection: sqlite3.Connection) -> None:
+    """Raises DamagedBufferError where the newest change is not as it was written: numbers would be given out again."""
+    row = connection.execute(f"SELECT {PROVEN} FROM change ORDER BY seq DESC LIMIT 1").fetchone()
+    if row is not None and not proof.is_proven(row):
+        raise DamagedBufferError("the end of table change is not as it was written")
+
+
 def read(connection: sqlite3.Connection, after_seq: int, limit: int) -> list[Change]:
-    """At most ``limit`` changes after ``after_seq``, in order."""
-    return [
-        Change(*row)
-        for row in connection.execute(
-            "SELECT seq, kind, key, revision, body FROM change WHERE seq > ? ORDER BY seq LIMIT ?",
-            (after_seq, limit),
-        )
-    ]
+    """At most ``limit`` changes after ``after_seq``, in order. Raises DamagedRowError for one that is not as it was
+    written: nothing behind it may pass it by until it has been taken out and told."""
+    rows = connection.execute(
+        f"SELECT {PROVEN} FROM change WHERE seq > ? ORDER BY seq LIMIT ?",
+        (after_seq, limit),
+    )
+    return [_change(row) for row in rows]
+
+
+def _change(row: tuple[Any, ...]) -> Change:
+    if not proof.is_proven(row):
+        raise DamagedRowError("change", row[:1])
+    seq, kind, key, revision, _, body, _ = row
+    return Change(seq, kind, key, revision, body)
+
+
+def quarantine_row(connection: sqlite3.Connection, row: Sequence[Any]) -> None:
+    """Take a damaged change (``PROVEN``) out of the feed."""
+    at = row[4] if isinstance(row[4], int) else 0
+    quarantine.put(connection, "change", "seq = ?", row[:1], row, (None, at, at + 1))

@@ -9,15 +9,19 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import sys
 import uuid
+from contextlib import closing
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from gateway.errors import StoreError, StoreLockedError
+from gateway.errors import DamagedBufferError, NewerSchemaError, StoreError, StoreLockedError
 from gateway.store.migrations import register
+from runtime.memory import without
 
-HIDDEN = ("numpy", "pandas")
+if TYPE_CHECKING:
+    from sqlite_utils import Migrations
+
+MIGRATIONS = "campus-gateway"
 
 # WAL stays small (P9): checkpoint every 1,000 pages, and give the file back down to 16 MiB.
 PRAGMAS = (
@@ -56,18 +60,39 @@ class BufferLock:
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
-    """The one writing connection, with the newest schema and an epoch. Raises StoreError naming the file."""
+    """The one writing connection, with the newest schema and an epoch. Raises StoreError naming the file, NewerSchemaError
+    where a newer version wrote it, and DamagedBufferError where its tables are not those of its schema."""
+    _refuse_newer(path)
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise _cannot_open(path, error) from error
+    try:
         for pragma in PRAGMAS:
             connection.execute(pragma)
         _migrate(connection)
+        _check_schema(connection)
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (uuid.uuid4().hex,))
+    except StoreError:
+        connection.close()
+        raise
+    except (
+        UnicodeDecodeError
+    ) as error:  # the driver cannot read the engine's own message, which quotes damaged text
+        connection.close()
+        raise DamagedBufferError(f"{path}: damaged text in its schema") from error
     except sqlite3.Error as error:
-        raise StoreError(
-            f"{path}: cannot open the buffer: {error}; check the folder's permissions and free space"
-        ) from error
+        connection.close()
+        if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+            raise DamagedBufferError(f"{path}: its tables are not those of its schema: {error}") from error
+        raise _cannot_open(path, error) from error
     return connection
+
+
+def _cannot_open(path: Path, error: sqlite3.Error) -> StoreError:
+    return StoreError(
+        f"{path}: cannot open the buffer: {error}; check the folder's permissions and free space"
+    )
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -87,15 +112,73 @@ def epoch_of(connection: sqlite3.Connection) -> str:
     return str(row[0])
 
 
+def new_epoch(connection: sqlite3.Connection) -> str:
+    """From here on the change feed is another one: no number of the old one is given out again under its name."""
+    epoch = uuid.uuid4().hex
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
+    return epoch
+
+
+def schema_of(connection: sqlite3.Connection) -> list[str]:
+    """Names of the migrations a buffer has been through."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone():
+        return []
+    rows = connection.execute(
+        "SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY name", (MIGRATIONS,)
+    )
+    return [str(row[0]) for row in rows]
+
+
 def _migrate(connection: sqlite3.Connection) -> None:
-    hidden = {name: sys.modules.get(name) for name in HIDDEN if name not in sys.modules}
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        from sqlite_utils import Database, Migrations
-    finally:
-        for name in hidden:
-            del sys.modules[name]
-    migrations = Migrations("campus-gateway")
+    with without("numpy", "pandas"):
+        from sqlite_utils import Database
+    _migrations().apply(Database(connection))
+
+
+def _migrations() -> Migrations:
+    with without("numpy", "pandas"):
+        from sqlite_utils import Migrations
+    migrations = Migrations(MIGRATIONS)
     register(migrations)
-    migrations.apply(Database(connection))
+    return migrations
+
+
+def _refuse_newer(path: Path) -> None:
+    """Asked read-only, before anything is written: a file of a newer version stays as it is. What cannot be read at all is
+    for the writer to find."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    try:
+        with closing(open_reader(path)) as reader:
+            found = schema_of(reader)
+    except (sqlite3.Error, StoreError, UnicodeDecodeError):
+        return
+    with closing(sqlite3.connect(":memory:")) as empty, without("numpy", "pandas"):
+        from sqlite_utils import Database
+
+        known = {migration.name for migration in _migrations().pending(Database(empty))}
+    unknown = sorted(set(found) - known)
+    if unknown and not known <= set(found):
+        raise DamagedBufferError(f"its list of schemas makes no sense: {', '.join(found)}")
+    if unknown:
+        raise NewerSchemaError(
+            f"{path}: a newer version of campus-gateway wrote this buffer ({', '.join(unknown)}); install that version "
+            "again, or give this one a buffer of its own (site file: buffer: {path: …}); nothing was changed"
+        )
+
+
+def _check_schema(connection: sqlite3.Connection) -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        _migrate(fresh)
+        missing = _columns(fresh) - _columns(connection)
+    if missing:
+        table, column = min(missing)
+        raise DamagedBufferError(f"table {table} has no column {column}")
+
+
+def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    return set(
+        connection.execute(
+            "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'"
+        )
+    )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
 from gateway.model import Event, EventState, Level
-from gateway.store import bodies
+from gateway.store import bodies, proof, quarantine
 from gateway.store.changes import ChangeLog
 
 COLUMNS = 'event_id, kind, subject, start, "end", level, state, evidence, revision'
+PROVEN = f"{COLUMNS}, seq, crc"
 
 
 def put(connection: sqlite3.Connection, changes: ChangeLog, event: Event, at: int) -> None:
@@ -19,26 +22,57 @@ def put(connection: sqlite3.Connection, changes: ChangeLog, event: Event, at: in
         if _same(known, event):
             return
         event = _revised(event, known.revision + 1)
-    seq = changes.append("event", f"event/{event.event_id}", event.revision, at, bodies.event(event))
-    connection.execute(
-        f"INSERT OR REPLACE INTO event ({COLUMNS}, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            event.event_id, event.kind, event.subject, event.start, event.end, int(event.level), event.state.value,
-            bodies.as_json(event.evidence), event.revision, seq,
-        ),
+    insert(
+        connection,
+        event,
+        changes.append("event", f"event/{event.event_id}", event.revision, at, bodies.event(event)),
+    )
+
+
+def insert(connection: sqlite3.Connection, event: Event, seq: int) -> None:
+    """Write the row of an event whose change is ``seq``."""
+    row = (
+        event.event_id, event.kind, event.subject, event.start, event.end, int(event.level), event.state.value,
+        bodies.as_json(event.evidence), event.revision, seq,
     )  # fmt: skip
+    connection.execute(
+        f"INSERT OR REPLACE INTO event ({COLUMNS}, seq, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*row, proof.checksum(row)),
+    )
 
 
 def find(connection: sqlite3.Connection, event_id: str) -> Event | None:
-    row = connection.execute(f"SELECT {COLUMNS} FROM event WHERE event_id = ?", (event_id,)).fetchone()
-    return _event(row) if row else None
+    rows = connection.execute(f"SELECT {PROVEN} FROM event WHERE event_id = ?", (event_id,))
+    found = _proven(connection, rows.fetchall())
+    return found[0] if found else None
 
 
 def open_events(connection: sqlite3.Connection) -> list[Event]:
-    return [
-        _event(row)
-        for row in connection.execute(f"SELECT {COLUMNS} FROM event WHERE state = 'open' ORDER BY start")
-    ]
+    rows = connection.execute(f"SELECT {PROVEN} FROM event WHERE state = 'open' ORDER BY start").fetchall()
+    return _proven(connection, rows)
+
+
+def of_kind(connection: sqlite3.Connection, kind: str, subject: str, since: int) -> list[Event]:
+    """Those that were not withdrawn and began at ``since`` or later, oldest first."""
+    rows = connection.execute(
+        f"SELECT {PROVEN} FROM event WHERE start >= ? AND kind = ? AND subject = ? AND state <> 'withdrawn'"
+        " ORDER BY start",
+        (since, kind, subject),
+    ).fetchall()
+    return _proven(connection, rows)
+
+
+def _proven(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> list[Event]:
+    """The events that are as they were written; the others are taken out of use."""
+    for row in rows:
+        if not proof.is_proven(row):
+            quarantine_row(connection, row)
+    return [of_row(row) for row in rows if proof.is_proven(row)]
+
+
+def quarantine_row(connection: sqlite3.Connection, row: Sequence[Any]) -> None:
+    at = row[3] if isinstance(row[3], int) else 0
+    quarantine.put(connection, "event", "event_id = ?", row[:1], row, (None, at, at + 1))
 
 
 def act(connection: sqlite3.Connection, key: str) -> dict[str, object] | None:
@@ -64,11 +98,12 @@ def add_act(
     )
 
 
-def _event(row: tuple[object, ...]) -> Event:
-    event_id, kind, subject, start, end, level, state, evidence, revision = row
+def of_row(row: Sequence[Any]) -> Event:
+    """The event of a row of ``PROVEN``."""
+    event_id, kind, subject, start, end, level, state, evidence, revision = row[:9]
     return Event(
-        event_id=str(event_id), kind=str(kind), subject=str(subject), start=start, end=end,  # type: ignore[arg-type]
-        level=Level(level), state=EventState(state), evidence=json.loads(str(evidence)), revision=revision,  # type: ignore[arg-type]
+        event_id=str(event_id), kind=str(kind), subject=str(subject), start=start, end=end,
+        level=Level(level), state=EventState(state), evidence=json.loads(str(evidence)), revision=revision,
     )  # fmt: skip
 
 

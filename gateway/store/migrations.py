@@ -6,6 +6,7 @@ the point's steps, ``crc`` CRC-32 over the row. ``change`` is append-only. Times
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,16 +75,74 @@ SCHEMA_2 = (
         PRIMARY KEY (broker, topic)) WITHOUT ROWID""",
 )
 
+SCHEMA_3 = (
+    # Readings per point: accepted of settled times, shed in all, and those of the shed that a gap record tells of.
+    """CREATE TABLE tally (
+        point_id INTEGER PRIMARY KEY, accepted INTEGER NOT NULL DEFAULT 0, shed INTEGER NOT NULL DEFAULT 0,
+        told INTEGER NOT NULL DEFAULT 0)""",
+    # What was shed and is in no interval, until a day of it makes a gap record.
+    """CREATE TABLE shed (
+        point_id INTEGER NOT NULL, reason TEXT NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+        count INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (point_id, reason)) WITHOUT ROWID""",
+    # Slots whose late readings came after the others had been shed: their interval does not hold them.
+    """CREATE TABLE left_out (
+        point_id INTEGER NOT NULL, start INTEGER NOT NULL, PRIMARY KEY (point_id, start)) WITHOUT ROWID""",
+    "CREATE INDEX act_by_time ON act (at)",
+    "CREATE INDEX dead_letter_by_time ON dead_letter (at)",
+)
+
+SCHEMA_4 = (
+    # CRC-32 of the row, NULL for rows from before this step (see ``proof``).
+    "ALTER TABLE interval ADD COLUMN crc INTEGER",
+    "ALTER TABLE change ADD COLUMN crc INTEGER",
+    "ALTER TABLE event ADD COLUMN crc INTEGER",
+    "ALTER TABLE watermark ADD COLUMN crc INTEGER",
+    "CREATE TABLE seal (name TEXT PRIMARY KEY, crc INTEGER NOT NULL) WITHOUT ROWID",
+    # Rows that failed their proof; ``found_at`` is NULL until the gap and the event are told.
+    """CREATE TABLE quarantine (
+        quarantine_id INTEGER PRIMARY KEY, source TEXT NOT NULL, point_id INTEGER, start INTEGER NOT NULL,
+        "end" INTEGER NOT NULL, bytes BLOB NOT NULL, found_at INTEGER)""",
+    "CREATE INDEX quarantine_untold ON quarantine (quarantine_id) WHERE found_at IS NULL",
+)
+
+SCHEMA_5 = (
+    # How often a state changed in the slot; of other kinds it is not known.
+    "ALTER TABLE interval ADD COLUMN changes INTEGER",
+    # ``at`` is the old meter's last moment; its final register is a reading of that time, the new meter's of 1 ms later.
+    """CREATE TABLE replacement (
+        point_id INTEGER NOT NULL, at INTEGER NOT NULL, final_steps INTEGER NOT NULL, initial_steps INTEGER NOT NULL,
+        ct_ratio TEXT NOT NULL, pt_ratio TEXT NOT NULL, PRIMARY KEY (point_id, at)) WITHOUT ROWID""",
+)
+
+SCHEMA_6 = (
+    # Readings accepted while our clock was in doubt. ``mono_ms`` is when each was received; ``measured_at`` the device's own
+    # time, or one of ``timekeeping.UNSYNCED_MS`` where ours is to be found.
+    """CREATE TABLE unsynced (
+        unsynced_id INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, mono_ms INTEGER NOT NULL, point_id INTEGER NOT NULL,
+        measured_at INTEGER NOT NULL, value INTEGER, quality INTEGER NOT NULL, reason TEXT, crc INTEGER NOT NULL)""",
+)
+
+
+STEPS = {
+    "schema_1": SCHEMA_1,
+    "schema_2": SCHEMA_2,
+    "schema_3": SCHEMA_3,
+    "schema_4": SCHEMA_4,
+    "schema_5": SCHEMA_5,
+    "schema_6": SCHEMA_6,
+}
+"""Every step in order. One that has shipped is never edited; a new one is added below it."""
+
 
 def register(migrations: Migrations) -> None:
-    """Add every step in order. A step that has shipped is never edited."""
+    """Each step is one migration in one transaction."""
+    for name, statements in STEPS.items():
+        migrations(name=name)(_step(statements))
 
-    @migrations()
-    def schema_1(db: Database) -> None:
-        for statement in SCHEMA_1:
+
+def _step(statements: tuple[str, ...]) -> Callable[[Database], None]:
+    def run(db: Database) -> None:
+        for statement in statements:
             db.execute(statement)
 
-    @migrations()
-    def schema_2(db: Database) -> None:
-        for statement in SCHEMA_2:
-            db.execute(statement)
+    return run

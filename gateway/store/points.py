@@ -60,6 +60,14 @@ def step_of(connection: sqlite3.Connection, name: str) -> str | None:
     return None if row is None else str(row[0])
 
 
+def id_of(connection: sqlite3.Connection, name: str) -> int:
+    """Raises LookupError for a point that was never registered."""
+    row = connection.execute("SELECT point_id FROM point WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        raise LookupError(f"no point {name!r} in the buffer")
+    return int(row[0])
+
+
 def quantities(connection: sqlite3.Connection) -> dict[str, str]:
     """Name → quantity of every point there ever was."""
     return dict(connection.execute("SELECT name, quantity FROM point"))

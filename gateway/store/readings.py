@@ -9,20 +9,21 @@ from __future__ import annotations
 import sqlite3
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-_PACK = struct.Struct("<qqqqB").pack
+from gateway.store import quarantine
+
+PACK = struct.Struct("<qqqqB").pack
+"""Time, point, lag, value and quality as the CRC covers them."""
 _NO_VALUE = -(2**62)
 
-# The conflict clause is only reached when a good reading meets a bad one of the very same millisecond.
-INSERT = (
-    "INSERT INTO reading (measured_at, point_id, lag, value, quality, reason, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT DO UPDATE SET lag = excluded.lag, value = excluded.value, quality = excluded.quality,"
-    " reason = excluded.reason, crc = excluded.crc"
-)
+RAW_KEPT_MS = 14 * 86_400_000
 
 Row = tuple[int, int, int, int | None, int, str | None, int]
+Damaged = tuple[Any, ...]
+
+PROVEN = "measured_at, point_id, lag, value, quality, reason, crc"
 
 
 class StoredReading(NamedTuple):
@@ -42,20 +43,24 @@ def row(
 
 def crc(measured_at: int, point_id: int, lag: int, value: int | None, quality: int) -> int:
     """CRC-32 over the row's numbers; the reason is words and not covered."""
-    return zlib.crc32(_PACK(measured_at, point_id, lag, _NO_VALUE if value is None else value, quality))
-
-
-def insert(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
-    """Rows that are known to be new, or better than a bad one."""
-    connection.executemany(INSERT, rows)
+    return zlib.crc32(PACK(measured_at, point_id, lag, _NO_VALUE if value is None else value, quality))
 
 
 def find(connection: sqlite3.Connection, point_id: int, measured_at: int) -> StoredReading | None:
     found = connection.execute(
-        "SELECT measured_at, point_id, lag, value, quality FROM reading WHERE measured_at = ? AND point_id = ?",
-        (measured_at, point_id),
+        f"SELECT {PROVEN} FROM reading WHERE measured_at = ? AND point_id = ?", (measured_at, point_id)
     ).fetchone()
-    return StoredReading(*found) if found else None
+    kept = _proven(connection, [found] if found else [])
+    return kept[0] if kept else None
+
+
+def last_before(connection: sqlite3.Connection, point_id: int, before: int) -> int | None:
+    """The value in steps of the newest good reading of the 14 days before an instant."""
+    rows = connection.execute(
+        f"SELECT {PROVEN} FROM reading WHERE measured_at >= ? AND measured_at < ? AND point_id = ? ORDER BY measured_at DESC",
+        (before - RAW_KEPT_MS, before, point_id),
+    )
+    return next((row[3] for row in rows if is_proven(row) and not row[4]), None)
 
 
 def correct(connection: sqlite3.Connection, old: StoredReading, new: Row) -> None:
@@ -74,21 +79,57 @@ def correct(connection: sqlite3.Connection, old: StoredReading, new: Row) -> Non
 
 def since(connection: sqlite3.Connection, start: int) -> Iterator[StoredReading]:
     """Good readings of all points from ``start``, oldest first."""
-    for found in connection.execute(
-        "SELECT measured_at, point_id, lag, value, quality FROM reading"
-        " WHERE measured_at >= ? AND quality = 0 ORDER BY measured_at, point_id",
-        (start,),
-    ):
-        yield StoredReading(*found)
+    found = connection.execute(
+        f"SELECT {PROVEN} FROM reading WHERE measured_at >= ? ORDER BY measured_at, point_id", (start,)
+    )
+    bad: list[Damaged] = []
+    for row in found:
+        if is_proven(row):
+            if not row[4]:
+                yield StoredReading(*row[:5])
+        else:
+            bad.append(row)
+    _set_aside(connection, bad)
 
 
 def of_point(connection: sqlite3.Connection, point_id: int, start: int, end: int) -> list[StoredReading]:
     """Good readings of one point in [start, end), oldest first; scans the span, so keep it short."""
-    return [
-        StoredReading(*found)
-        for found in connection.execute(
-            "SELECT measured_at, point_id, lag, value, quality FROM reading"
-            " WHERE measured_at >= ? AND measured_at < ? AND point_id = ? AND quality = 0 ORDER BY measured_at",
-            (start, end, point_id),
-        )
-    ]
+    found = connection.execute(
+        f"SELECT {PROVEN} FROM reading"
+        " WHERE measured_at >= ? AND measured_at < ? AND point_id = ? ORDER BY measured_at",
+        (start, end, point_id),
+    ).fetchall()
+    return [row for row in _proven(connection, found) if not row.quality]
+
+
+def is_proven(row: Sequence[Any]) -> bool:
+    """Whether (measured_at, point_id, lag, value, quality, …, crc) is what was written."""
+    try:
+        return bool(row[-1] == crc(row[0], row[1], row[2], row[3], row[4]))
+    except (struct.error, TypeError):  # a flipped bit may make a column something else than a number
+        return False
+
+
+def _proven(connection: sqlite3.Connection, found: Sequence[Damaged]) -> list[StoredReading]:
+    """The rows that are what was written; the others are taken out of use. A good reading's loss must be seen, so rows of
+    any quality are proven: the bit that flipped may be the quality's."""
+    _set_aside(connection, [row for row in found if not is_proven(row)])
+    return [StoredReading(*row[:5]) for row in found if is_proven(row)]
+
+
+def _set_aside(connection: sqlite3.Connection, bad: Sequence[Damaged]) -> None:
+    for row in bad:
+        quarantine_row(connection, row)
+
+
+def quarantine_row(connection: sqlite3.Connection, row: Damaged) -> None:
+    """Take a damaged row (``PROVEN``) out of use. Its time may be what is damaged: what is sure is that it lay between the rows
+    on both sides."""
+    at = row[0] if isinstance(row[0], int) else 0
+    before, after = connection.execute(
+        "SELECT (SELECT max(measured_at) FROM reading WHERE measured_at < ?),"
+        " (SELECT min(measured_at) FROM reading WHERE measured_at > ?)",
+        (at, at),
+    ).fetchone()
+    span = (at if before is None else before, (at if after is None else after) + 1)
+    quarantine.put(connection, "reading", "measured_at = ? AND point_id = ?", row[:2], row, (row[1], *span))

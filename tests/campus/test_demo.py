@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.campus.running import RunningDemo, demo
+from tests.campus.running import RunningDemo, crowding, demo
 
 pytestmark = [pytest.mark.campus, pytest.mark.timeout(300)]
 
@@ -21,13 +21,15 @@ QUARTER_MS = 900_000
 
 
 def banner(running: RunningDemo) -> str:
-    """What the demo prints first; fails when it takes longer than ten seconds."""
+    """What the demo prints first; fails when it takes longer than ten seconds of a machine that does nothing else."""
     assert running.process.stdout is not None
     lines: list[str] = []
     began = time.monotonic()
     while not lines or "logs" not in lines[-1]:
+        assert running.process.poll() is None, lines
         lines.append(running.process.stdout.readline())
-        assert time.monotonic() - began < 10, lines
+    took_s = time.monotonic() - began
+    assert took_s < 10 * crowding(), lines
     return "".join(lines)
 
 

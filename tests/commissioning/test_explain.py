@@ -13,7 +13,7 @@ from gateway.commissioning.explain import explain, rtu_frame, tcp_frame
 from gateway.commissioning.live import target_of
 from gateway.errors import ConfigError
 from gateway.sources.modbus import PymodbusWire
-from tests.commissioning.meters import DTSU666, bus_of, site
+from tests.commissioning.meters import DTSU666, INVERTER, bus_of, site
 from tests.sources import slave as far_end
 from tests.sources.slave import Slave
 
@@ -54,6 +54,13 @@ def test_a_meter_is_explained_with_scale_ratio_step_and_interval(tmp_path: Path)
     )
     assert "= kWh, step 0.1, expected every" in text
     assert "plausible -2000 to 2000" in text
+
+
+def test_of_a_sunspec_device_it_is_said_that_its_place_is_found_out(tmp_path: Path) -> None:
+    text = "\n".join(explain(site(tmp_path, 502, INVERTER), "m"))
+    assert (
+        "as of a device whose SunSpec block begins at 40069; where it does is found at the first poll" in text
+    )
 
 
 def test_a_sensor_is_explained_with_topics_and_fields(tmp_path: Path) -> None:

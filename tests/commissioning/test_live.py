@@ -10,7 +10,7 @@ import pytest
 from gateway.commissioning.line import line_of
 from gateway.commissioning.live import look, target_of
 from gateway.errors import ConfigError
-from tests.commissioning.meters import DTSU666, bus_of, f32, site
+from tests.commissioning.meters import DTSU666, INVERTER, SUNSPEC, bus_of, f32, site
 from tests.sources import slave as far_end
 from tests.sources.slave import Slave
 
@@ -32,6 +32,23 @@ async def test_values_stand_beside_the_registers_they_came_from(tmp_path: Path) 
     assert (energy.place, energy.raw) == ("3 0x101E", "449a 5000")
     assert energy.latency_ms is not None
     assert rows["m.power"].value == 12.5
+
+
+async def test_a_sunspec_device_is_read_where_its_chain_leads_to(tmp_path: Path) -> None:
+    async with far_end.tcp(Slave(bus_of({1: SUNSPEC}))) as port:
+        loaded = site(tmp_path, port, INVERTER)
+        async with line_of(loaded, "east") as line:
+            rows = {row.point: row for row in (await look(line, target_of(loaded, "m"), 0)).rows}
+    assert {name: row.value for name, row in rows.items()} == {"m.power": 12.34, "m.energy_yield": 45678.9}
+    assert rows["m.power"].registers[-2:] == (1234, 1)
+
+
+async def test_a_device_without_the_block_of_its_profile_is_called_another(tmp_path: Path) -> None:
+    async with far_end.tcp(Slave(bus_of({1: {**SUNSPEC, 70: 203}}))) as port:
+        loaded = site(tmp_path, port, INVERTER)
+        async with line_of(loaded, "east") as line:
+            rows = (await look(line, target_of(loaded, "m"), 0)).rows
+    assert {(row.value, row.quality, row.reason) for row in rows} == {(None, "bad", "wrong_identity")}
 
 
 async def test_a_value_out_of_range_is_shown_and_called_bad(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 from pathlib import Path
@@ -15,7 +16,7 @@ from gateway.errors import ConfigError
 from gateway.sources.poll import build_bus, run_bus
 from gateway.sources.recording import Recorder
 from gateway.sources.seam import Delivery
-from tests.commissioning.meters import DTSU666, bus_of, site
+from tests.commissioning.meters import DTSU666, INVERTER, SUNSPEC, bus_of, site
 from tests.sources import slave as far_end
 from tests.sources.fakes import Clock, Sink
 from tests.sources.slave import Script, Slave
@@ -28,11 +29,14 @@ def _quiet_pymodbus() -> None:
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 
-async def collected(folder: Path, script: Script) -> tuple[Sink, list[Decoded]]:
+METER = "id: m, profile: chint-dtsu666, unit_id: 1, ct_ratio: 10"
+
+
+async def collected(folder: Path, script: Script, device: str = METER) -> tuple[Sink, list[Decoded]]:
     """What the collector made of some polls, and what the recording of them gives."""
     sink, path = Sink(), folder / "traffic.jsonl"
     async with far_end.tcp(Slave(script)) as port:
-        loaded = site(folder, port, "id: m, profile: chint-dtsu666, unit_id: 1, ct_ratio: 10")
+        loaded = site(folder, port, device)
         (bus,) = loaded.file.buses
         devices, wire = build_bus(loaded, bus)
         clock = Clock(sleeps_left=20)
@@ -59,6 +63,14 @@ async def test_blocks_that_were_cut_on_the_way_are_recognised(tmp_path: Path) ->
     assert replayed == [(reading.point, reading.value) for reading in sink.readings]
     assert {"m.energy_import", "m.energy_export", "m.power"} <= {point for point, _ in replayed}
     assert any(one.note.startswith("refused") for one in decoded)
+
+
+async def test_a_sunspec_device_is_recognised_wherever_its_block_was_found(tmp_path: Path) -> None:
+    sink, decoded = await collected(tmp_path, bus_of({1: SUNSPEC}), INVERTER)
+    replayed = [(reading.point, reading.value) for one in decoded for reading in one.readings]
+    assert replayed == [(reading.point, reading.value) for reading in sink.readings]
+    assert replayed[:2] == [("m.power", 12.34), ("m.energy_yield", 45678.9)]
+    assert [one.note for one in decoded if one.note.startswith("unknown")] == []
 
 
 def test_messages_are_decoded_with_their_rejections(tmp_path: Path) -> None:
@@ -97,3 +109,31 @@ def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
     loaded = site(tmp_path, 502, "id: m, profile: chint-dtsu666, unit_id: 1")
     with pytest.raises(ConfigError, match="no recording of ours"):
         list(Decoder(loaded).decode([b'{"point": "m.power"}']))
+
+
+def test_messages_of_the_devices_of_a_mapping_are_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        "site: {id: s, name: S}\n"
+        "gateway: {id: gw-1}\n"
+        "spaces:\n  - {id: a, name: A, kind: room}\n"
+        "brokers:\n  - {id: local, host: 127.0.0.1}\n"
+        "mappings:\n"
+        "  - {broker: local, topic: zigbee2mqtt/+, profile: zigbee2mqtt-air, names: {box-1: a}}\n",
+        encoding="utf-8",
+    )
+
+    def message(name: str) -> bytes:
+        payload = base64.b64encode(b'{"co2": 640}').decode()
+        row = {
+            "at": 7,
+            "broker": "local",
+            "topic": f"zigbee2mqtt/{name}",
+            "payload": payload,
+            "retained": False,
+        }
+        return json.dumps(row).encode()
+
+    known, unknown = Decoder(load_site(path)).decode([HEAD, message("box-1"), message("box-7")])
+    assert [(one.point, one.value) for one in known.readings] == [("box-1.co2", 640.0)]
+    assert unknown.note == "unknown_topic: zigbee2mqtt/box-7"

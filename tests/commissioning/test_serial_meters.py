@@ -11,8 +11,11 @@ from edge_config.site import LoadedSite
 from gateway.commissioning.advice import advise
 from gateway.commissioning.doctor import LISTEN_S, examine
 from gateway.commissioning.explain import explain
-from gateway.commissioning.line import bus_of, line_of
+from gateway.commissioning.line import bus_of, line_of, scannable
 from gateway.commissioning.live import look, target_of
+from gateway.commissioning.scan import Found, Wanted, scan
+from gateway.commissioning.scan_rounds import PROTOCOLS, Round, Steps
+from gateway.commissioning.suggest import bus_profiles
 from gateway.errors import NotConnectedError
 from gateway.sources.line_request import line_request
 from tests.sources.meter_lines import FLAT, HEAT, PUMP, WATER, school, serial, simulated
@@ -59,3 +62,22 @@ async def test_a_line_of_meters_that_is_taken_is_left_alone(tmp_path: Path) -> N
         await look(holder, target_of(site, "flat"), 0)
         with pytest.raises(NotConnectedError, match=r"is in use.*collector"):
             await look(other, target_of(site, "flat"), 0)
+
+
+async def test_meters_and_units_of_one_line_are_found_with_the_profiles_that_fit(tmp_path: Path) -> None:
+    site = school(tmp_path, serial(timeout_s=0.15), [FLAT, WATER, PUMP])
+    names = ("dlt645-single-phase", "dlt645-three-phase", "cjt188-water", "cjt188-heat", "eastron-sdm630")
+    profiles = [one for one in bus_profiles() if one.profile in names]
+    async with simulated(site):
+        bus = scannable(site, "line")
+        wanted = Wanted([Round(bus, PROTOCOLS)], [103, 104], profiles, meter_timeout_s=0.15)
+        found = [one async for one in scan(wanted, Steps(lambda *_: None, 4), lambda _: None)]
+    assert [_found(one) for one in found] == [
+        ("dlt645", FLAT["address"], "dlt645-single-phase"),
+        ("cjt188", WATER["address"], "cjt188-water"),
+        ("modbus", 104, "eastron-sdm630"),
+    ]
+
+
+def _found(one: Found) -> tuple[str, str | int | None, str]:
+    return one.protocol, one.address or one.unit_id, one.suggestions[0].profile

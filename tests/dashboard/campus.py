@@ -138,9 +138,12 @@ class Campus:
         whole = self._sum(["main-e.energy_import"], start, end)
         rows = (("A", "照明插座", "Lighting and sockets", 0.38), ("B", "空调", "Air conditioning", 0.31), ("C", "动力", "Power", 0.09),
                 ("D", "特殊", "Special", 0.16), ("", "未归类", "Not assigned", 0.06))  # fmt: skip
-        return (
-            [] if whole is None else [views.Share(c, zh, en, whole * part, "kWh") for c, zh, en, part in rows]
-        )
+        return [] if whole is None else [views.Share(c, zh, en, whole * p, "kWh") for c, zh, en, p in rows]
+
+    def tariffs(self, quantity: str, start: int, end: int) -> list[views.TariffShare]:
+        whole = self.total(quantity, start, end).value or 0.0
+        rows = (("peak", 0.4, 0.92), ("flat", 0.4, None), ("valley", 0.2, 0.31)) if whole else ()
+        return [views.TariffShare(n, whole * p, "kWh", p, y and whole * p * y) for n, p, y in rows]
 
     def buildings(self, quantity: str, start: int, end: int) -> list[views.Share]:
         unit, whole = QUANTITIES[quantity].unit, self.total(quantity, start, end).value
@@ -386,10 +389,11 @@ class Collected:
 
     def __init__(self) -> None:
         self.given: list[tuple[str, str, str, str]] = []
+        self.bodies: list[dict[str, Any]] = []
         self.failure: Exception | None = None
 
     async def send(self, command: str, subject: str, body: dict[str, Any], *, user: str, key: str) -> None:
-        del body
         if self.failure is not None:
             raise self.failure
         self.given.append((command, subject, user, key))
+        self.bodies.append(body)

@@ -82,6 +82,21 @@ def test_a_click_is_one_command_under_the_pages_key(
     assert commands.given == [(action, "zigbee2mqtt/new-box", "admin", form["key"])]
 
 
+def test_the_meter_above_and_the_energy_code_go_with_the_command(
+    client: TestClient, campus: Campus, commands: Collected
+) -> None:
+    campus.strangers = [stranger()]
+    form = form_of(client, "/devices/adopt")
+    page = client.get("/devices").text
+    parents = page[page.index('<select name="parent">') :].partition("</select>")[0]
+    assert 'value="main-e"' in parents
+    assert 'value="air-a101"' not in parents
+    data = {**form, "id": "plug", "profile": "tasmota-energy", "parent": "main-e", "energy_code": "01A00"}
+    assert client.post("/devices/adopt", data=data, headers=ORIGIN).status_code == 303
+    assert commands.bodies[-1]["parent"] == "main-e"
+    assert commands.bodies[-1]["energy_code"] == "01A00"
+
+
 def test_what_goes_wrong_is_said(client: TestClient, campus: Campus, commands: Collected) -> None:
     campus.strangers = [stranger()]
     form = form_of(client, "/devices/adopt")

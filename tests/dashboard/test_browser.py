@@ -117,6 +117,28 @@ def test_pages_fit_the_screen_and_draw_their_charts(page: Page, size: tuple[int,
         assert is_no_wider_than_the_screen(page), path
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_on_a_phone_a_device_s_name_stands_beside_its_state_and_its_description_below_both(
+    page: Page, lang: str
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"/devices?lang={lang}")
+    rows = page.locator(".devices tbody tr")
+    assert rows.count() > 10
+    for row in (rows.nth(n) for n in range(10)):
+        whole, name, pill, text = (
+            one.bounding_box()
+            for one in (row, row.locator(".name"), row.locator(".pill").first, row.locator("th .block"))
+        )
+        assert whole
+        assert name
+        assert pill
+        assert text
+        assert text["width"] == pytest.approx(whole["width"])
+        assert text["y"] >= max(name["y"] + name["height"], pill["y"] + pill["height"])
+        assert pill["y"] < name["y"] + name["height"]
+
+
 def test_the_wall_shows_the_whole_overview_without_scrolling(page: Page) -> None:
     page.set_viewport_size({"width": 1920, "height": 1080})
     page.goto("/")

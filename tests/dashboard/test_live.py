@@ -22,7 +22,7 @@ class Token:
 
 
 async def next_of(stream: AsyncIterator[bytes]) -> bytes:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return await anext(stream)
 
 
@@ -44,7 +44,7 @@ async def test_every_open_page_hears_of_a_change_from_one_look() -> None:
 
 
 async def until(claim: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not claim():
             await asyncio.sleep(0.001)
 

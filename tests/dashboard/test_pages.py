@@ -74,6 +74,16 @@ def test_a_comparison_names_its_base_and_says_the_direction_in_words(client: Tes
     assert "较昨日同时刻 ▲ 3.1% 上升" in page
 
 
+def test_the_tariffs_are_named_with_their_share_and_with_a_cost_where_a_price_is_known(
+    client: TestClient,
+) -> None:
+    page = client.get("/energy?p=week").text
+    head = text_of(page[page.index('id="headline"') : page.index('id="h-usage"')])
+    assert "尖峰平谷用电" in head
+    assert re.search(r"峰 [\d,.]+ kWh 40% · 约 [\d,]+ 元", head), head
+    assert re.search(r"平 [\d,.]+ kWh 40%(?! ·)", head), head
+
+
 def test_what_is_missing_is_a_dash_and_never_a_zero(client: TestClient, campus: Campus) -> None:
     campus.is_empty = True
     heroes = client.get("/").text

@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from click.testing import CliRunner
 
 from dashboard.accounts import Accounts, read_setup_token
 from dashboard.seams import Parts
-from dashboard.serve import Door, listen, login_link
+from dashboard.serve import Door, listen, login_link, serve
 from edge_config.site import LoadedSite
 from gateway.cli.dashboard import dashboard
 from gateway.errors import ConfigError
@@ -30,7 +29,7 @@ async def start(site: LoadedSite, *options: str) -> tuple[asyncio.subprocess.Pro
         *COMMAND, str(site.path), "--port", "0", *options, stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             found = re.search(rb"127\.0\.0\.1:(\d+)/login\?token=(\S+)", await process.stderr.readline())
             if found:
@@ -50,11 +49,11 @@ async def ask(
     writer.write(
         f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\nAccept: text/html\r\n\r\n".encode()
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return reader, writer, await reader.readuntil(b"\r\n\r\n")
 
 
-async def test_sigterm_ends_the_process_within_two_seconds_although_pages_are_open(site: LoadedSite) -> None:
+async def test_sigterm_ends_the_process_in_order_although_pages_are_open(site: LoadedSite) -> None:
     process, port, token = await start(site)
     _, door, head = await ask(port, f"/login?token={token}")
     cookie = re.search(rb"set-cookie: (campus=[^;]+)", head)
@@ -63,12 +62,36 @@ async def test_sigterm_ends_the_process_within_two_seconds_although_pages_are_op
     for reader, _, head in streams:
         assert b"text/event-stream" in head
         assert b"hello" in await reader.readuntil(b"data: 1")
-    began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    _, said = await asyncio.wait_for(process.communicate(), 10)
-    assert time.monotonic() - began < 2
+    _, said = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0
     assert b"Traceback" not in said
+    for writer in (door, *(writer for _, writer, _ in streams)):
+        writer.close()
+
+
+async def test_a_stop_takes_less_than_two_seconds_although_pages_are_open(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Measured in this process, by the loop's own time: what else the machine does is left out."""
+    stop = asyncio.Event()
+    monkeypatch.setattr("dashboard.serve.stop_event", lambda: stop)
+    serving = asyncio.ensure_future(serve(parts, Door("127.0.0.1", 0)))
+    async with asyncio.timeout(60):
+        while not (link := re.search(r":(\d+)/login\?token=(\S+)", capsys.readouterr().err)):
+            await asyncio.sleep(0)
+        port = int(link[1])
+        _, door, head = await ask(port, f"/login?token={link[2]}")
+        cookie = re.search(rb"set-cookie: (campus=[^;]+)", head)
+        assert cookie is not None
+        streams = [await ask(port, "/events", cookie[1].decode()) for _ in range(3)]
+        for reader, _, _ in streams:
+            await reader.readuntil(b"data: 1")
+        now = asyncio.get_running_loop().time
+        began = now()
+        stop.set()
+        await serving
+    assert now() - began < 2
     for writer in (door, *(writer for _, writer, _ in streams)):
         writer.close()
 

@@ -36,7 +36,16 @@ def test_the_low_byte_comes_first_and_the_sign_counts() -> None:
 
 
 def test_a_channel_without_a_form_is_passed_over() -> None:
-    assert said(f"20CE {'00' * 22} 0175 55").readings == {"battery": 85}
+    assert said("06CB 02 0175 55") == Decoded({"battery": 85})
+
+
+def test_records_from_the_memory_are_counted_and_give_no_reading_of_now() -> None:
+    record = f"20CE {'64' * 22}"
+    assert said(f"{record} 0175 55 {record}") == Decoded({"battery": 85}, {PAYLOAD: "history_record"})
+    assert said(record) == Decoded({}, {PAYLOAD: "history_record"})
+    assert said(f"{record} FE01 12").errors == {PAYLOAD: "unknown_channel"}
+    with pytest.raises(PayloadError, match="cut_short"):
+        said(record[:-2])
 
 
 def test_an_unknown_channel_ends_the_reading_and_what_came_before_counts() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from devices import cjt188
 from devices.cjt188 import READ_DATA_ORDERS, Frame, UnitError, answers, frames, read, read_address
-from devices.frame_proof import cjt188_outcome
 from devices.profile import Cjt188Point, Cjt188Profile, load
 from devices.registers import DecodeError
 
@@ -107,30 +107,29 @@ def test_what_is_no_number_is_refused_and_never_zero(data: str, reason: str) -> 
     assert error.value.reason == reason
 
 
-def test_a_maker_s_own_layout_is_data() -> None:
-    """Total 4 bytes, decimals 3, flow 2, temperature 1, time 6, status 2; battery at bit 5, the valve at bits 6 and 7."""
-    base = load("cjt188-water").model_dump(mode="json", exclude={"points", "examples", "reply_bytes"})
-    reply = Frame(
-        0x10, bytes(7), 0x81, bytes.fromhex("90 1F 00 45 23 01 00 00 00 00 34 12 21 FF FF FF FF FF FF 60 00")
-    )
-    own = Cjt188Profile.model_validate(
-        {
-            **base,
-            "reply_bytes": 21,
-            "points": {
-                "volume": {"quantity": "water_volume", "at": 0, "length": 4},
-                "flow": {"quantity": "water_flow", "at": 7, "length": 2, "scale": "0.01"},
-                "battery_low": {"quantity": "battery_low", "at": 16, "length": 2, "mask": 0x20},
-                "valve_closed": {
-                    "quantity": "valve_closed", "at": 16, "length": 2, "mask": 0xC0, "values": {0: 0, 1: 1},
-                },
-            },
-            "examples": [{"name": "own layout", "frames": [reply.encode().hex(" ")]}],
-        }
-    )  # fmt: skip
-    readings, errors = cjt188_outcome(own, own.examples[0])
-    assert readings == {"volume": 12345, "flow": 12.34, "battery_low": 1, "valve_closed": 1}
-    assert errors == {}
+def test_a_reply_s_length_says_where_its_points_stand() -> None:
+    heat = load("cjt188-heat")
+    assert isinstance(heat, Cjt188Profile)
+    assert heat.reply_lengths == (22, 46)
+    assert [heat.points_of(length)["heat"].at for length in heat.reply_lengths] == [0, 5]
+    with pytest.raises(KeyError):
+        heat.points_of(45)
+
+
+@pytest.mark.parametrize(
+    ("layouts", "why"),
+    [
+        ({46: {"heat": {"at": 5, "unit_at": 9}}}, "must place every point"),
+        ({46: {"heat": {"at": 5}, "battery_low": {"at": 41}}}, "with unit_at where it has a unit"),
+        ({9: {"heat": {"at": 5, "unit_at": 9}, "battery_low": {"at": 3}}}, "ends after a reply of 9"),
+        ({22: {"heat": {"at": 5, "unit_at": 9}, "battery_low": {"at": 3}}}, "which is reply_bytes"),
+    ],
+)
+def test_a_layout_that_does_not_fit_its_points_is_refused(layouts: object, why: str) -> None:
+    base = load("cjt188-heat").model_dump(mode="json")
+    base["points"].pop("valve_closed")
+    with pytest.raises(ValidationError, match=why):
+        Cjt188Profile.model_validate(base | {"layouts": layouts})
 
 
 @given(FRAMES)

@@ -161,7 +161,7 @@ def test_the_published_schema_is_that_of_the_shapes() -> None:
 
 
 def test_a_value_is_never_taken_from_a_block_of_another_model() -> None:
-    for name in ("sunspec-inverter", "sunspec-inverter-66", "sunspec-meter"):
+    for name in ("sunspec-inverter", "sunspec-meter"):
         one = profile.load(name)
         assert isinstance(one, ModbusProfile)
         model = next(mark for mark in one.identify if mark.type == "u16")

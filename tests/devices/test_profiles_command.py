@@ -145,6 +145,7 @@ def test_show_prints_what_a_number_of_several_registers_is_made_of() -> None:
     output = run("show", "sunspec-inverter").output
     assert "i16 ABCD × 0.001 × 10^(i16 at 40084), if 101..103 at 40069" in output
     assert "known by: 0x9C85 (40069), function 3: u16, one of 101, 102, 103" in output
+    assert "SunSpec block of model 101, 102, 103" in output
     assert "i32 CDAB × 1 + f32 at 10 × 1, if 82..82 at 91 bits 8-15" in run("show", "tuf-2000m-water").output
 
 

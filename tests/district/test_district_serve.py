@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 from click.testing import CliRunner
 
+from district.app import create_app
 from district.refusal import DistrictError
-from district.serve import is_loopback, listen
+from district.serve import is_loopback, listen, serving
+from district.service import Service
 from gateway.cli.district import district
 from tests.district import campus
+from tests.district.conftest import StillClock
 
 COMMAND = [sys.executable, "-c", "from gateway.cli.main import main; main()", "district"]
 
@@ -62,24 +65,39 @@ def test_a_killed_district_keeps_what_it_gave_a_receipt_for(tmp_path: Path) -> N
     with running(database) as (process, url):
         assert post(url, first, key).json()["count"] == 8
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
     with running(database) as (process, url):
         assert post(url, first, key).json()["duplicate"] is True
         later = campus.batch([campus.slot(campus.METER, 6)], 8)
         assert post(url, later, key).json()["duplicate"] is False
         (point,) = httpx2.get(url + "/v1/sites/demo/totals", trust_env=False).json()["points"]
         assert point["value"] == 7.0
-        asked_at = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-        assert time.monotonic() - asked_at < 2.0
+        assert process.wait(60) == 0
+
+
+async def test_a_stop_takes_less_than_two_seconds_although_a_client_stays(tmp_path: Path) -> None:
+    """Measured in this process, by the loop's own time: what else the machine does is left out."""
+    with (
+        closing(listen("127.0.0.1", 0)) as listener,
+        closing(Service(tmp_path / "d.db", StillClock())) as service,
+    ):
+        async with serving(create_app(service, with_pages=False), listener):
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(b"GET /v1/sites/demo/totals HTTP/1.1\r\nHost: d\r\n\r\n")
+            async with asyncio.timeout(60):
+                assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1")
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 2.0
+    writer.close()
+    await writer.wait_closed()
 
 
 def test_an_occupied_port_is_one_sentence_with_the_cure(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
         command = [*COMMAND, "--database", str(tmp_path / "d.db"), "--port", str(port)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr == (
         f"campus-gateway: port {port} on 127.0.0.1 is in use;"

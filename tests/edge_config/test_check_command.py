@@ -53,6 +53,19 @@ def test_a_bus_that_will_not_keep_its_schedule_is_a_warning_before_it_runs(folde
     assert "would fit: poll_interval_s 0.2 → " in done.stdout
 
 
+def test_a_tick_that_is_too_full_is_a_warning_with_its_cure(folder: Folder) -> None:
+    folder.write(
+        ("unit_id: 3,", "unit_id: 3, poll_interval_s: 0.2,"),
+        ("unit_id: 4}", "unit_id: 4, poll_interval_s: 60}"),
+        ("port: /dev/ttyUSB0", "port: /dev/ttyUSB0, baudrate: 4800"),
+    )
+    done = check(folder.site)
+    assert done.returncode == 0
+    assert "警告 warning  bus line1: its busiest tick" in done.stdout
+    assert "of the 200 ms until the next" in done.stdout
+    assert "or part the line" in done.stdout
+
+
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     done = check(tmp_path / "nowhere.yaml")
     assert done.returncode == 1

@@ -29,9 +29,9 @@ def test_the_demo_school_loads_without_a_warning(demo: Path) -> None:
 
 def test_the_demo_school_loads_within_the_budget(demo: Path) -> None:
     load_site(demo)
-    begun = time.perf_counter()
+    begun = time.process_time()  # what it costs, whatever else the machine does
     load_site(demo)
-    assert time.perf_counter() - begun < 0.3
+    assert time.process_time() - begun < 0.3
 
 
 def test_the_demo_school_has_what_the_issue_asks_for(demo: Path) -> None:

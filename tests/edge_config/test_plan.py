@@ -98,7 +98,28 @@ def test_readings_and_buffer_follow_from_points_and_intervals(folder: Folder) ->
     assert found.points == polled + sensed
     assert found.readings_per_day == polled * 8640 + sensed * 1440
     assert found.raw_bytes == found.readings_per_day * 14 * 30
+    assert found.change_bytes == found.points * 121 * 14 * 300
     assert found.budget_bytes == 4 * GIB
+
+
+def test_a_slow_group_is_counted_as_often_as_it_is_read(folder: Folder) -> None:
+    def energy_once_a_minute(profile: ModbusProfile, _interval_s: float) -> Sequence[Request]:
+        return [Request(2, points=len(profile.points) - 1), Request(2, every=6, points=1)]
+
+    site = folder.load()
+    every = plan(site, one_request).readings_per_day
+    polled = [device for device in site.file.devices if device.bus]
+    assert plan(site, energy_once_a_minute).readings_per_day == every - len(polled) * 8640 * 5 / 6
+
+
+def test_what_a_device_costs_at_every_poll_and_more_rarely_is_told_apart(folder: Folder) -> None:
+    site = folder.load()
+    found = plan(site, lambda *_: [Request(10), Request(20, every=6)])
+    line = next(bus for bus in found.buses if bus.bus == "line1")
+    bus = next(bus for bus in site.file.buses if bus.id == "line1")
+    hvac = next(one for one in line.polled if one.device == "hvac")
+    assert hvac.fast_s == pytest.approx(request_s(bus, 10))
+    assert hvac.slow_s == pytest.approx(request_s(bus, 20))
 
 
 def test_topics_carry_the_suffixes_of_their_profiles(demo: Path) -> None:

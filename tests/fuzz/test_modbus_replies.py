@@ -21,6 +21,7 @@ from devices.registers import decoder
 from edge_config.schema import TcpBus
 from gateway.errors import WireError
 from gateway.sources.modbus import PymodbusWire
+from gateway.sources.modbus_link import Link
 from gateway.sources.polled_device import DevicePoll, PolledDevice
 from gateway.sources.request_plan import data_length, plan
 from tests.fuzz.effort import examples
@@ -58,9 +59,9 @@ class Memory(asyncio.Transport):
 
 def on_memory(kind: Kind, hear: Callable[[bytes], Pieces]) -> PymodbusWire:
     wire = PymodbusWire(TcpBus.model_construct(id="b", kind=kind, host="m", port=502, timeout_s=TIMEOUT_S))
-    client = wire._make_client()
-    client.ctx.transport = Memory(hear, client.ctx.data_received)
-    wire._client = client
+    link = Link(wire._bus, wire._trace)
+    link.transport = Memory(hear, link.data_received)
+    wire._link = link
     return wire
 
 
@@ -139,7 +140,7 @@ def test_any_registers_give_each_point_a_finite_number_or_a_reason(name: str, da
     for ready in DevicePoll(device).blocks:
         size = data_length(ready.block.function, ready.block.count)
         body = data.draw(st.binary(min_size=size, max_size=size))
-        good, bad = ready.values(bytes((1, ready.block.function, size)) + body)
-        assert len(good) + len(bad) == len(ready.points)
-        assert all(math.isfinite(value) for _, value in good)
+        points, values, bad = ready.values(bytes((1, ready.block.function, size)) + body)
+        assert len(points) + len(bad) == len(ready.points)
+        assert all(math.isfinite(value) for value in values)
         assert all(one.reason for one in bad)

@@ -18,7 +18,8 @@ from gateway.control.protocol import Command
 from gateway.errors import ControlError
 from gateway.query.reader import Reader
 from runtime.clock import SystemClock
-from tests.sources.brokers import Mosquitto, free_port, mosquitto
+from tests.ports import free_port
+from tests.sources.brokers import Mosquitto, mosquitto
 from tests.sources.talk import publish
 
 pytestmark = pytest.mark.real("mosquitto")
@@ -53,7 +54,7 @@ async def collector(path: Path) -> AsyncIterator[LoadedSite]:
     site, stop = load_site(path), asyncio.Event()
     task = asyncio.create_task(collect(site, SystemClock(), stop))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not site.control_path.exists() and not task.done():
                 await asyncio.sleep(0.01)
         yield site
@@ -63,13 +64,13 @@ async def collector(path: Path) -> AsyncIterator[LoadedSite]:
 
 
 async def send(site: LoadedSite, key: str, command: str, subject: str, **body: Any) -> dict[str, Any]:
-    return await client.send(site.control_path, Command(key, "王工", command, subject, body), timeout_s=10)
+    return await client.send(site.control_path, Command(key, "王工", command, subject, body), timeout_s=60)
 
 
 async def values_of(real: Mosquitto, site: LoadedSite, topic: str, point: str) -> float | None:
     """Publish until a reading of the point is there: its value."""
     reader = Reader(load_site(site.path), SystemClock())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             await publish(real.broker, PAYLOAD, topic=topic)
             found = [one.value for one in reader.latest([point]) if one.value is not None]
@@ -79,7 +80,7 @@ async def values_of(real: Mosquitto, site: LoadedSite, topic: str, point: str) -
 
 async def appeared(real: Mosquitto, site: LoadedSite, topic: str = STRANGER) -> Reader:
     reader = Reader(site, SystemClock())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while topic not in [one.topic for one in reader.candidates()]:
             await publish(real.broker, PAYLOAD, topic=topic)
             await asyncio.sleep(0.05)
@@ -116,6 +117,29 @@ async def test_a_stranger_is_shown_adopted_and_read_without_a_restart(tmp_path: 
             assert await send(site, "k2", "adopt", STRANGER, **BODY) == answer
 
 
+async def test_a_sub_meter_is_adopted_with_the_meter_above_it_and_its_energy_code(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as real:
+        path = written(tmp_path, real.port)
+        main = (
+            "  - {id: main-e, profile: tasmota-energy, broker: local, topic: tele/main, energy_code: '01000'}"
+        )
+        path.write_text(path.read_text("utf-8").replace("mappings:", f"{main}\nmappings:"), encoding="utf-8")
+        meter = {
+            **BODY,
+            "id": "plug",
+            "profile": "tasmota-energy",
+            "parent": "main-e",
+            "energy_code": "01A00",
+        }
+        async with collector(path) as site:
+            await appeared(real, site)
+            with pytest.raises(ControlError, match=r"'02000' is .*tasmota-energy measures"):
+                await send(site, "k0", "adopt", STRANGER, **{**meter, "energy_code": "02000"})
+            await send(site, "k1", "adopt", STRANGER, **meter)
+        plug = load_site(path).devices["plug"]
+        assert (plug.parent, plug.energy_code, plug.space) == ("main-e", "01A00", "a-101")
+
+
 async def test_a_mapping_reads_its_names_and_shows_the_others(tmp_path: Path) -> None:
     async with mosquitto(tmp_path) as real, collector(written(tmp_path, real.port)) as site:
         assert await values_of(real, site, "zigbee2mqtt/box-1", "box-1.humidity") == 60.0
@@ -132,6 +156,8 @@ async def test_what_would_not_load_is_refused_in_words_and_writes_nothing(tmp_pa
             ("Modbus profile on a broker", {"profile": "acrel-adl400"}),
             ("the id air-101 is taken", {"id": "air-101"}),
             ("correct id", {"id": "Ä b"}),
+            ("correct energy_code", {"energy_code": "lights"}),
+            ("no device has the id 'nothing'", {"parent": "nothing"}),
             ("it knows no bus", {"bus": "east"}),
             ("no candidate", {"broker": "elsewhere"}),
         ):

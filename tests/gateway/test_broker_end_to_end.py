@@ -84,14 +84,14 @@ def stored(site: LoadedSite) -> int:
 
 
 async def until(site: LoadedSite, count: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while stored(site) < count:
             await asyncio.sleep(0.02)
 
 
 async def is_subscribed(real: Mosquitto, topic: str, after: int = 0) -> None:
     """Wait until the broker's log, from ``after`` on, has a subscription of the gateway's."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while f"{topic} (QoS 1)" not in real.log[after:]:
             await asyncio.sleep(0.01)
 
@@ -176,7 +176,7 @@ async def test_a_retained_value_is_one_reading_however_often_we_connect(tmp_path
         site = site_of(tmp_path, real)
         for times in range(1, 4):
             async with ingesting(site) as door:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     while door.figures.accepted + door.figures.repeated < 1 or door.figures.rejected < 1:
                         await asyncio.sleep(0.01)
             assert stored(site) == 1

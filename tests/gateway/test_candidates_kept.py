@@ -13,7 +13,7 @@ from edge_config.schema import Device
 from edge_config.site import LoadedSite
 from gateway.candidate import Candidate
 from gateway.ingest import Door
-from gateway.model import Reading
+from gateway.model import Reading, groups_of
 from gateway.points import build_points
 from gateway.query.reader import Reader
 from gateway.store import candidates
@@ -71,12 +71,12 @@ async def test_a_device_that_joins_mid_stream_costs_the_others_nothing(site: Loa
     async with Door(site, build_points(site), clock) as door:
         writer = asyncio.create_task(door.run())
         for n in range(200):
-            await door.offer([Reading("air.co2", now - 200_000 + n * 1000, now, 400.0 + n % 9)])
+            await door.offer(groups_of([Reading("air.co2", now - 200_000 + n * 1000, now, 400.0 + n % 9)]))
             door.hurry()
             if n % 50 == 25:
                 await door.take_site(grown, build_points(grown))
             await asyncio.sleep(0)
-        await door.offer([Reading("box.co2", now, now, 700.0)])
+        await door.offer(groups_of([Reading("box.co2", now, now, 700.0)]))
         door.close()
         await writer
         assert (door.figures.accepted, door.figures.failures, door.figures.rejected) == (201, 0, 0)

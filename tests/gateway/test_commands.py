@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from gateway.control.protocol import Command
 from gateway.control.server import ControlServer
 from gateway.errors import ControlError
 from gateway.ingest import Door
-from gateway.model import Reading
+from gateway.model import Reading, Readings, groups_of
 from gateway.points import build_points
 from gateway.store.database import open_reader
 from runtime.clock import SystemClock
@@ -41,12 +42,13 @@ async def collector(site: LoadedSite) -> AsyncIterator[Door]:
 
 
 async def send(site: LoadedSite, key: str, name: str, subject: str = "", **body: Any) -> dict[str, Any]:
-    return await client.send(site.control_path, Command(key, "王工", name, subject, body), timeout_s=5)
+    return await client.send(site.control_path, Command(key, "王工", name, subject, body), timeout_s=60)
 
 
 async def open_event(door: Door, site: LoadedSite) -> str:
     start = SystemClock().now_ms() - 3_600_000
-    await door.offer([Reading("air.co2", start + i * 60_000, start + i * 60_000, 1800.0) for i in range(12)])
+    hour = [Reading("air.co2", start + i * 60_000, start + i * 60_000, 1800.0) for i in range(12)]
+    await door.offer(groups_of(hour))
     await door.execute(lambda *_: None)
     reader = open_reader(site.buffer_path)
     event_id = str(reader.execute("SELECT event_id FROM event").fetchone()[0])
@@ -98,3 +100,23 @@ async def test_a_daily_statement_becomes_a_change_and_a_changed_one_a_revision(s
 async def test_status_says_how_far_the_feed_is(site: LoadedSite) -> None:
     async with collector(site) as door:
         assert await send(site, "x", "status") == {"head": door.head}
+
+
+async def test_a_replaced_meter_is_told_once_and_its_next_reading_is_judged_by_itself(
+    site: LoadedSite,
+) -> None:
+    meter = site.devices["main-e"].model_copy(update={"power_max_kw": 10.0})
+    file = site.file.model_copy(update={"devices": (meter, *site.file.devices[1:])})
+    limited = replace(site, file=file)
+    at = SystemClock().now_ms() - 60_000
+    registers = {name: {"final": "1000.1", "initial": "70000"} for name in ("energy_import", "energy_export")}
+    async with collector(limited) as door:
+        await door.offer([Readings(("main-e.energy_import",), at - 1000, at - 1000, [1000.0])])
+        first = await send(limited, "k", "replace_meter", "main-e", at=at, registers=registers)
+        assert await send(limited, "k", "replace_meter", "main-e", at=at, registers=registers) == first
+        await door.offer([Readings(("main-e.energy_import",), at + 1000, at + 1000, [70000.0])])
+        await door.execute(lambda *_: None)
+        with pytest.raises(ControlError, match="no device main-f"):
+            await send(limited, "k2", "replace_meter", "main-f", at=at, registers=registers)
+    assert rows(limited, "SELECT count(*) FROM replacement") == [(2,)]
+    assert rows(limited, "SELECT DISTINCT quality FROM reading") == [(0,)]

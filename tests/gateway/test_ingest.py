@@ -15,7 +15,7 @@ from edge_config.site import LoadedSite
 from gateway.accounts import Accounts
 from gateway.errors import ControlError, StoreError, StoreLockedError
 from gateway.ingest import Door
-from gateway.model import Reading
+from gateway.model import Reading, groups_of
 from gateway.points import build_points
 from gateway.store.database import open_reader
 from runtime.clock import SystemClock
@@ -49,7 +49,7 @@ async def running(site: LoadedSite) -> AsyncIterator[Door]:
 async def accepted(door: Door, *readings: Reading) -> None:
     """Offer and wait for the acknowledgement."""
     done = asyncio.Event()
-    await door.offer(readings, done.set)
+    await door.offer(groups_of(readings), done.set)
     await done.wait()
 
 
@@ -62,7 +62,7 @@ async def test_a_reading_is_acknowledged_only_when_another_connection_can_see_it
             seen.append(stored(site))
             done.set()
 
-        await door.offer([reading(1)], acknowledge)
+        await door.offer(groups_of([reading(1)]), acknowledge)
         assert seen == []
         await done.wait()
     assert seen == [1]
@@ -77,16 +77,16 @@ async def test_a_message_with_nothing_to_store_is_still_acknowledged(site: Loade
 async def test_what_was_offered_before_the_end_is_committed_at_the_end(tmp_path: Path) -> None:
     site = small_site(tmp_path, buffer={"path": "buffer.db", "commit_interval_s": 10})
     async with running(site) as door:
-        await door.offer([reading(1), reading(2)])
+        await door.offer(groups_of([reading(1), reading(2)]))
     assert stored(site) == 2
 
 
 async def test_a_thousand_rows_or_a_hurry_do_not_wait_for_the_interval(tmp_path: Path) -> None:
     site = small_site(tmp_path, buffer={"path": "buffer.db", "commit_interval_s": 10})
-    async with running(site) as door, asyncio.timeout(5):
+    async with running(site) as door, asyncio.timeout(9):
         await accepted(door, *(reading(i) for i in range(1000)))
         done = asyncio.Event()
-        await door.offer([reading(2000)], done.set)
+        await door.offer(groups_of([reading(2000)]), done.set)
         door.hurry()
         await done.wait()
 
@@ -100,7 +100,7 @@ async def test_a_second_writer_on_the_same_buffer_is_refused_with_the_cure(site:
 
 async def test_a_buffer_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     site = small_site(tmp_path)
-    site.buffer_path.write_bytes(b"this is no database at all" * 100)
+    site.buffer_path.mkdir()
     with pytest.raises(StoreError, match=r"buffer\.db: cannot open the buffer"):
         async with Door(site, build_points(site), SystemClock()):
             pass
@@ -114,7 +114,7 @@ async def test_a_command_is_answered_after_its_commit_and_a_refusal_takes_nothin
         raise ControlError("no")
 
     async with running(site) as door:
-        await door.offer([reading(1)])
+        await door.offer(groups_of([reading(1)]))
         with pytest.raises(ControlError, match="no"):
             await door.execute(refuse)
         assert stored(site) == 1
@@ -179,8 +179,8 @@ async def test_an_implausible_value_is_counted_with_an_example_and_never_good(si
 async def test_offers_wait_while_the_door_is_full(site: LoadedSite) -> None:
     async with Door(site, build_points(site), SystemClock()) as door:
         for i in range(5):
-            await door.offer([reading(1000 * i + j) for j in range(1000)])
-        late = asyncio.create_task(door.offer([reading(9999)]))
+            await door.offer(groups_of([reading(1000 * i + j) for j in range(1000)]))
+        late = asyncio.create_task(door.offer(groups_of([reading(9999)])))
         await asyncio.sleep(0)
         assert not late.done()
         task = asyncio.create_task(door.run())
@@ -200,9 +200,17 @@ async def test_a_buffer_that_stays_broken_does_not_hold_up_the_end_and_acknowled
     acknowledged: list[bool] = []
     async with Door(site, build_points(site), SystemClock()) as door:
         monkeypatch.setattr(Door, "_transaction", broken)
-        await door.offer([reading(1)], lambda: acknowledged.append(True))
+        await door.offer(groups_of([reading(1)]), lambda: acknowledged.append(True))
         task = asyncio.create_task(door.run())
         door.close()
         with pytest.raises(StoreError, match=r"could not be committed .*disk I/O error"):
             await task
     assert acknowledged == []
+
+
+async def test_a_hurry_with_nothing_left_to_commit_stops_nobody(site: LoadedSite) -> None:
+    async with running(site) as door:
+        door.hurry()
+        await asyncio.sleep(0)
+        await accepted(door, reading(1))
+    assert stored(site) == 1

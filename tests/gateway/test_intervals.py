@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.intervals import CounterSpec, GaugeSpec, Sample, counter_interval, gauge_interval, roll_up
+from gateway.intervals import (
+    CounterSpec,
+    GaugeSpec,
+    Sample,
+    counter_interval,
+    gauge_interval,
+    register_at,
+    rise,
+    roll_up,
+)
 from gateway.model import QUARTER_MS, Content, Interval, Period
 from gateway.open_slots import OpenSlots
 
@@ -56,6 +66,27 @@ def test_a_new_meters_first_sample_sets_a_baseline_only() -> None:
     assert interval.share == pytest.approx(10 / 15)
 
 
+@given(
+    a=st.integers(0, 10**9),
+    flowed=st.integers(0, 10**6),
+    whole=st.integers(1, 10**7),
+    part=st.fractions(0, 1),
+)
+def test_the_register_at_any_instant_is_the_nearest_to_the_exact_line(
+    a: int, flowed: int, whole: int, part: Fraction
+) -> None:
+    at = int(part * whole)
+    found = register_at(SPEC, T0 + at, Sample(T0, a, MINUTE), Sample(T0 + whole, a + flowed, MINUTE))
+    assert abs(found - (a + Fraction(flowed * at, whole))) <= Fraction(1, 2)
+
+
+def test_a_fall_from_the_middle_of_the_register_is_no_rollover() -> None:
+    spec = CounterSpec("m.e", modulus=1000)
+    assert rise(spec, Sample(T0, 960, MINUTE), Sample(T0 + MINUTE, 20, MINUTE)) == 60
+    assert rise(spec, Sample(T0, 500, MINUTE), Sample(T0 + MINUTE, 20, MINUTE)) is None
+    assert rise(spec, Sample(T0, 960, MINUTE), Sample(T0 + MINUTE, 500, MINUTE)) is None
+
+
 def test_a_rollover_adds_the_modulus() -> None:
     spec = CounterSpec("m.e", modulus=1000)
     samples = [
@@ -84,9 +115,9 @@ def test_intervals_sum_to_the_registers_difference_exactly(data: st.DataObject) 
     gaps = data.draw(st.lists(st.integers(1, 3 * QUARTER_MS), min_size=2, max_size=60))
     rises = data.draw(st.lists(st.integers(0, 900), min_size=len(gaps), max_size=len(gaps)))
     spec, at, register, samples = CounterSpec("m.e", modulus), T0 + 1, 9_500, []
-    for gap, rise in zip(gaps, rises, strict=True):
+    for gap, flowed in zip(gaps, rises, strict=True):
         samples.append(Sample(at, register % modulus if modulus else register, MINUTE))
-        at, register = at + gap, register + rise
+        at, register = at + gap, register + flowed
     slots = OpenSlots(spec, MINUTE, samples[0])
     closed = [interval for sample in samples[1:] for interval in slots.add(sample)]
     assert [i.start for i in closed] == list(range(T0, T0 + len(closed) * QUARTER_MS, QUARTER_MS))
@@ -147,3 +178,31 @@ def test_an_hour_is_the_sum_of_its_quarters_and_estimated_if_one_is() -> None:
     quarters = [quarter(i, Content.ESTIMATED if i == 2 else Content.MEASURED, 5) for i in range(4)]
     hour = roll_up(Period.HOUR, T0, T0 + 4 * QUARTER_MS, quarters, is_counter=True)
     assert (hour.content, hour.steps) == (Content.ESTIMATED, 20)
+
+
+def test_a_state_has_its_share_of_time_and_its_changes() -> None:
+    spec = GaugeSpec("door.open", 1, 1, is_state=True)
+    opened = [(-5, 0), (3, 1), (6, 0), (6.5, 0), (14, 1)]
+    samples = [Sample(T0 + round(minute * MINUTE), value, 60 * MINUTE) for minute, value in opened]
+    interval = gauge_interval(spec, T0, samples)
+    assert interval.mean == pytest.approx(4 / 15)
+    assert interval.changes == 3
+    assert gauge_interval(GaugeSpec("r.co2", 1, 1), T0, samples).changes is None
+
+
+def test_the_changes_of_an_hour_are_those_of_its_quarters() -> None:
+    spec = GaugeSpec("door.open", 1, 1, is_state=True)
+    samples = [Sample(T0 + number * 10 * MINUTE, number % 2, 30 * MINUTE) for number in range(7)]
+    quarters = [gauge_interval(spec, T0 + number * QUARTER_MS, samples) for number in range(4)]
+    hour = roll_up(Period.HOUR, T0, T0 + 4 * QUARTER_MS, quarters, is_counter=False)
+    assert hour.changes == sum(quarter.changes or 0 for quarter in quarters) == 5
+    assert hour.mean == pytest.approx(0.5)
+
+
+def test_a_replaced_meters_step_is_no_consumption_wherever_the_boundary_lies() -> None:
+    spec = CounterSpec("m.e", replaced=frozenset({T0 + 5 * MINUTE}))
+    old = [Sample(T0 + minute * MINUTE, 1000 + minute, 2 * MINUTE) for minute in range(-1, 6)]
+    new = [Sample(T0 + 5 * MINUTE + 1, 3, 2 * MINUTE)]
+    new += [Sample(T0 + minute * MINUTE, 3 + minute - 5, 2 * MINUTE) for minute in range(6, 20)]
+    interval = counter_interval(spec, T0, [*old, *new])
+    assert (interval.steps, interval.start_steps, interval.end_steps) == (15, 1000, 13)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.intervals import CounterSpec, GaugeSpec, Sample
 from gateway.model import QUARTER_MS, Content
-from gateway.open_slots import OpenSlots
+from gateway.open_slots import CLOSED_MAX, OpenSlots
 
 T0 = 1_764_000_000_000 - 1_764_000_000_000 % QUARTER_MS
 MINUTE = 60_000
@@ -93,3 +93,52 @@ def test_a_gauge_closes_for_good_with_what_it_had() -> None:
     (closed,) = slots.expire(T0 + 20 * MINUTE)
     assert (closed.content, closed.mean) == (Content.ESTIMATED, 400)
     assert slots.expire(T0 + 20 * MINUTE) == []
+
+
+def test_a_new_counter_that_falls_silent_in_its_first_slot_is_not_measured_from_the_slots_start() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(5, 5))
+    slots.add(sample(12, 12))
+    slots.expire(T0 + QUARTER_MS + 3 * MINUTE)
+    for told in (OpenSlots.restore(SPEC, MINUTE, slots.mark()), slots):
+        (again,) = told.add(sample(16, 16))
+        assert (again.content, again.steps, again.share < 0.7) == (Content.ESTIMATED, 10, True)
+
+
+def test_a_corrected_left_neighbour_counts_in_the_open_slot_too() -> None:
+    spec = GaugeSpec("room.co2", 1, 1)
+    slots = OpenSlots(spec, MINUTE, sample(14, 100))
+    slots.add(sample(16, 500))
+    slots.insert(sample(14, 400))
+    (closed,) = slots.add(sample(31, 500))
+    assert closed.low == 400
+
+
+def test_a_leap_of_the_clock_closes_a_day_of_slots_at_a_time_and_all_of_them_in_the_end() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 0))
+    closed = slots.add(sample(10 * 24 * 60, 960))
+    assert (len(closed), slots.is_behind) == (CLOSED_MAX, True)
+    while more := slots.catch_up():
+        assert len(more) <= CLOSED_MAX
+        closed += more
+    assert [i.start for i in closed] == [T0 + n * QUARTER_MS for n in range(960)]
+    assert sum(i.steps or 0 for i in closed) == 960
+    assert slots.add(sample(10 * 24 * 60 + 15, 975))[0].steps == 15
+
+
+def test_samples_that_come_while_slots_are_still_to_be_closed_are_counted() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 0))
+    closed = slots.add(sample(3 * 24 * 60, 288))
+    for minute in range(1, 40):
+        closed += slots.add(sample(3 * 24 * 60 + minute, 288 + minute))
+    assert not slots.is_behind
+    assert [i.start for i in closed] == [T0 + n * QUARTER_MS for n in range(290)]
+    assert [i.steps for i in closed[-2:]] == [15, 15]
+
+
+def test_silence_expires_a_day_of_slots_at_a_time() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 0))
+    now = T0 + 10 * 365 * 96 * QUARTER_MS
+    assert [len(slots.expire(now)) for _ in range(3)] == [CLOSED_MAX] * 3
+    (first, *_), told = slots.add(sample(4 * 24 * 60, 400)), slots.closed_to
+    assert (first.start, first.content) == (T0, Content.ESTIMATED)
+    assert told == T0 + 3 * CLOSED_MAX * QUARTER_MS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.quantities import Kind
-from gateway.model import Point, Quality, Reading
-from gateway.validate import Judged, Validator, judge
+from gateway.model import Point, Quality, Reading, Readings, groups_of
+from gateway.validate import LOTS_MAX, Judged, Validator, judge
 
 NOW = 1_790_000_000_000
 MINUTE = 60_000
@@ -111,19 +112,19 @@ def test_a_spike_is_flagged_once_and_does_not_taint_what_follows() -> None:
     validator = Validator({"m.p": point(Kind.COUNTER, rate=60.0)})
     values = [100.0, 100.5, 9000.0, 101.0, 101.5]
     readings = [reading(value, NOW + index * MINUTE) for index, value in enumerate(values)]
-    qualities = [one.quality for one in validator.judge_all(readings).readings]
+    qualities = [one.quality for one in validator.judge_all(groups_of(readings)).readings]
     assert qualities == [Quality.GOOD, Quality.GOOD, Quality.UNCERTAIN, Quality.GOOD, Quality.GOOD]
 
 
 def test_the_validator_remembers_a_counter_from_call_to_call() -> None:
     validator = Validator({"m.p": point(Kind.COUNTER, rate=60.0)})
-    validator.judge_all([reading(100.0)])
-    result = validator.judge_all([reading(200.0, NOW + MINUTE)])
+    validator.judge_all(groups_of([reading(100.0)]))
+    result = validator.judge_all(groups_of([reading(200.0, NOW + MINUTE)]))
     assert result.readings[0].reason == "rate"
 
 
 def test_rejections_name_the_point_the_reason_and_the_raw_value() -> None:
-    result = Validator({"m.p": point(high=100)}).judge_all([reading(5.0), reading(429496420.0)])
+    result = Validator({"m.p": point(high=100)}).judge_all(groups_of([reading(5.0), reading(429496420.0)]))
     assert [one.quality for one in result.readings] == [Quality.GOOD, Quality.BAD]
     (rejection,) = result.rejections
     assert (rejection.subject, rejection.reason) == ("m.p", "range")
@@ -132,7 +133,7 @@ def test_rejections_name_the_point_the_reason_and_the_raw_value() -> None:
 
 def test_a_point_that_does_not_exist_is_rejected_and_nothing_else_is() -> None:
     other = Reading("m.other", NOW, NOW, 1.0)
-    result = Validator({"m.p": point()}).judge_all([other, reading(1.0)])
+    result = Validator({"m.p": point()}).judge_all(groups_of([other, reading(1.0)]))
     assert result.readings == [reading(1.0)]
     assert [(one.subject, one.reason) for one in result.rejections] == [("m.other", "unknown_point")]
 
@@ -140,9 +141,49 @@ def test_a_point_that_does_not_exist_is_rejected_and_nothing_else_is() -> None:
 @given(st.lists(st.floats(), max_size=20))
 def test_what_has_a_value_after_judging_is_finite_and_in_range(values: list[float]) -> None:
     result: Judged = Validator({"m.p": point(low=-10, high=10)}).judge_all(
-        [reading(value) for value in values]
+        groups_of([reading(value) for value in values])
     )
     assert len(result.readings) == len(values)
     for one in result.readings:
         assert (one.value is None) == (one.quality is Quality.BAD)
         assert one.value is None or -10 <= one.value <= 10
+
+
+def test_a_group_with_nothing_odd_in_it_comes_back_whole() -> None:
+    points = {"m.p": point(high=100), "m.q": replace(point(high=100), name="m.q")}
+    calm = Readings(("m.p", "m.q"), NOW, NOW, [5.0, 6.0])
+    (judged,) = Validator(points).judge_all([calm]).groups
+    assert judged is calm
+
+
+def test_one_odd_value_costs_the_others_of_its_group_nothing() -> None:
+    points = {"m.p": point(high=100), "m.q": replace(point(high=100), name="m.q")}
+    group = Readings(("m.p", "m.q", "m.x"), NOW, NOW, [5.0, 101.0, 6.0])
+    result = Validator(points).judge_all([group])
+    assert [(one.point, one.value, one.reason) for one in result.readings] == [
+        ("m.p", 5.0, None),
+        ("m.q", None, "range"),
+    ]
+    assert [(one.subject, one.reason) for one in result.rejections] == [
+        ("m.q", "range"),
+        ("m.x", "unknown_point"),
+    ]
+
+
+def test_a_limited_counter_in_a_group_is_held_to_its_limit() -> None:
+    points = {"m.p": point(Kind.COUNTER, rate=60.0), "m.q": replace(point(high=100), name="m.q")}
+    validator = Validator(points)
+    names = ("m.p", "m.q")
+    groups = [
+        Readings(names, NOW, NOW, [100.0, 5.0]),
+        Readings(names, NOW + MINUTE, NOW + MINUTE, [101.0, 5.0]),
+        Readings(names, NOW + 2 * MINUTE, NOW + 2 * MINUTE, [200.0, 5.0]),
+    ]
+    assert [one.reason for one in validator.judge_all(groups).readings] == [None] * 4 + ["rate", None]
+
+
+def test_the_limits_of_many_sets_of_points_are_not_all_kept() -> None:
+    validator = Validator({"m.p": point()})
+    for number in range(LOTS_MAX + 1):
+        validator.judge_all([Readings(("m.p", f"m.{number}"), NOW, NOW, [1.0, 1.0])])
+    assert len(validator._lots) <= LOTS_MAX

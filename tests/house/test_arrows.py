@@ -27,6 +27,8 @@ KEPT: dict[str, tuple[str, ...]] = {
     "sqlite_utils": ("gateway.store.database",),
     "pandas": ("gateway.reports", "gateway.baselines"),
     "numpy": ("gateway.reports", "gateway.baselines"),
+    "openpyxl": ("gateway.commissioning",),
+    "xlsxwriter": ("gateway.commissioning", "gateway.reports"),
     "amqtt": ("simulators",),
     "aiomqtt": ("simulators", "gateway.uplinks"),
 }

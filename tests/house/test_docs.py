@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from devices.profile import Cjt188Profile, Dlt645Profile, ModbusProfile, MqttProfile
 from edge_config.keys import walk
 from edge_config.schema import LimitsFile, SiteFile
+from edge_config.tariffs import TariffFile
 from gateway.cli.main import COMMANDS
 from tests.house.source import ROOT
 
@@ -76,8 +77,8 @@ def _keys(*models: type[BaseModel]) -> set[str]:
     return {key for model in models for _, key in walk(model)}
 
 
-def test_every_key_of_the_site_and_limits_files_is_documented() -> None:
-    assert _keys(SiteFile, LimitsFile) - _documented(_text("docs/site-file.md")) == set()
+def test_every_key_of_the_site_limits_and_tariff_files_is_documented() -> None:
+    assert _keys(SiteFile, LimitsFile, TariffFile) - _documented(_text("docs/site-file.md")) == set()
 
 
 def test_every_key_of_a_profile_is_documented() -> None:

@@ -22,10 +22,10 @@ NOW = parse_utc("2026-09-07T10:17:00+08:00")
 async def mbpoll(port: int | None, *options: str) -> list[str]:
     """The values mbpoll shows for one poll, as it prints them."""
     process = await asyncio.create_subprocess_exec(
-        "mbpoll", "-m", "tcp", "-p", str(port), "-0", "-B", "-1", *options, "127.0.0.1",
+        "mbpoll", "-m", "tcp", "-p", str(port), "-o", "10", "-0", "-B", "-1", *options, "127.0.0.1",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    said, _ = await asyncio.wait_for(process.communicate(), 20)
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
     return re.findall(r"^\[\d+\]:\s+(\S+)", said.decode(), re.MULTILINE)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,7 +27,8 @@ from edge_config.site import LoadedSite
 from gateway.model import Content, Interval, Period
 from gateway.points import build_points
 from gateway.slots import day_slot, hour_slot
-from gateway.store.migrations import SCHEMA_1
+from gateway.store import readings
+from gateway.store.migrations import STEPS
 
 QUARTER_MS = 900_000
 DAY_MS = 86_400_000
@@ -170,7 +172,7 @@ class Buffer:
         self.connection.execute(f"PRAGMA journal_mode={'WAL' if wal else 'DELETE'}")
         self.connection.execute("PRAGMA synchronous=OFF")
         self.connection.execute("BEGIN")
-        for statement in SCHEMA_1:
+        for statement in chain.from_iterable(STEPS.values()):
             self.connection.execute(statement)
         self.points = {point.name: point for point in build_points(site)}
         self.ids = {name: self._point(name) for name in self.points}
@@ -280,8 +282,8 @@ class Buffer:
         self, name: str, at: int, steps: int | None, quality: int = 0, reason: str | None = None
     ) -> None:
         self.connection.execute(
-            "INSERT OR REPLACE INTO reading VALUES (?, ?, 0, ?, ?, ?, 0)",
-            (at, self.ids[name], steps, quality, reason),
+            "INSERT OR REPLACE INTO reading VALUES (?, ?, ?, ?, ?, ?, ?)",
+            readings.row(at, self.ids[name], 0, steps, quality, reason),
         )
 
     def intervals(self, name: str, quarters: list[Interval]) -> None:
@@ -298,7 +300,9 @@ class Buffer:
             ]
         self.connection.execute("BEGIN")
         self.connection.executemany(
-            "INSERT INTO interval VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)", self._numbered(rows)
+            'INSERT INTO interval (point_id, period, start, "end", content, share, steps, start_steps, end_steps, mean, low,'
+            " high, revision, seq, first_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
+            self._numbered(rows),
         )
         self.connection.execute("COMMIT")
 
@@ -312,7 +316,8 @@ class Buffer:
 
     def _watermark(self, name: str, first_at: int, closed_to: int, register: int) -> None:
         self.connection.execute(
-            "INSERT OR REPLACE INTO watermark VALUES (?, ?, ?, ?, ?, ?, 60000, NULL)",
+            "INSERT OR REPLACE INTO watermark (point_id, first_at, closed_to, open_from, left_at, left_steps, left_tolerance,"
+            " open_steps) VALUES (?, ?, ?, ?, ?, ?, 60000, NULL)",
             (self.ids[name], first_at, closed_to, closed_to, closed_to, register),
         )
 
@@ -323,7 +328,8 @@ class Buffer:
         state = more.pop("state", "open" if end is None else "closed")
         level = more.pop("level", 3)
         self.connection.execute(
-            "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 1)",
+            'INSERT INTO event (event_id, kind, subject, start, "end", level, state, evidence, revision, seq)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 1)",
             (event_id, kind, subject, start, end, level, state, json.dumps(more)),
         )
 
@@ -335,7 +341,8 @@ class Buffer:
     def change(self, at: int) -> int:
         self.seq += 1
         self.connection.execute(
-            "INSERT INTO change VALUES (?, 'event', 'event/x', 1, ?, '{}')", (self.seq, at)
+            "INSERT INTO change (seq, kind, key, revision, at, body) VALUES (?, 'event', 'event/x', 1, ?, '{}')",
+            (self.seq, at),
         )
         return self.seq
 

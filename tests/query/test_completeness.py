@@ -106,5 +106,5 @@ def test_levels_are_sums_of_points(campus: Campus) -> None:
 def test_a_question_that_is_too_long_or_unclear_is_refused(campus: Campus) -> None:
     with pytest.raises(QueryError, match="400 days"):
         campus.reader.completeness("2024-01-01", DAY, "site")
-    with pytest.raises(QueryError, match="no level 'building'"):
-        campus.reader.completeness(DAY, DAY, "building")
+    with pytest.raises(QueryError, match="no level 'floor'"):
+        campus.reader.completeness(DAY, DAY, "floor")

@@ -39,6 +39,20 @@ def test_latest_of_a_silent_point_is_the_value_its_newest_interval_keeps(campus:
     assert (found.value, found.measured_at, found.is_delayed) == (800.0, ago(campus, 0), True)
 
 
+def test_latest_never_shows_as_now_what_a_clock_that_was_ahead_dated_later(campus: Campus) -> None:
+    point_id, day = campus.buffer.ids["air-101.co2"], 86_400_000
+    newest = "SELECT max(start) FROM interval WHERE point_id = ? AND period = '15min'"
+    for sql in (
+        "DELETE FROM reading WHERE point_id = ?",
+        f"UPDATE watermark SET left_at = left_at + {day} WHERE point_id = ?",
+        f'UPDATE interval SET start = start + {day}, "end" = "end" + {day} WHERE start = ({newest}) AND period = \'15min\'',
+    ):
+        campus.buffer.connection.execute(sql, (point_id,))
+    (found,) = campus.reader.latest(["air-101.co2"])
+    assert found.measured_at is not None
+    assert found.measured_at < campus.clock.ms
+
+
 def test_latest_of_a_point_with_bad_readings_alone_has_the_reason(tmp_path: Path) -> None:
     site = school(tmp_path)
     with Buffer(site) as buffer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from gateway.control.server import ControlServer
 from gateway.errors import QueryError
 from runtime.clock import format_utc
 from runtime.health import Health, HealthServer
+from tests.ports import free_port
 from tests.query.buffers import school, write_site_file
 from tests.query.conftest import Campus
 
@@ -118,12 +118,6 @@ def test_before_the_first_start_there_is_nothing_and_no_error(tmp_path: Path) ->
 
 def test_chinese_characters_are_two_cells_wide() -> None:
     assert table(("a", "b"), [("总表", 1), ("x", None)]) == "a     b\n总表  1\nx     —"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_status_works_while_the_collector_is_down_and_says_so(tmp_path: Path) -> None:

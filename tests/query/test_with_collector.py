@@ -9,7 +9,7 @@ import pytest
 
 from edge_config.site import LoadedSite
 from gateway.accounts import Accounts
-from gateway.model import Reading
+from gateway.model import Reading, groups_of
 from gateway.points import build_points
 from gateway.query.reader import Reader
 from gateway.store.database import open_writer
@@ -29,7 +29,7 @@ class Collector:
 
     def book(self, now: int, *readings: Reading) -> None:
         self.connection.execute("BEGIN IMMEDIATE")
-        self.accounts.book(self.connection, readings, now)
+        self.accounts.book(self.connection, groups_of(readings), now)
         self.accounts.tick(self.connection, now)
         self.connection.execute("COMMIT")
 

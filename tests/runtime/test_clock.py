@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from runtime.clock import ClockSetting, SystemClock, format_utc, parse_setting, parse_utc
+from runtime.clock import ClockSetting, SystemClock, format_utc, parse_setting, parse_utc, timeline_of
 
 START_MS = 1_789_315_200_123
 
@@ -52,3 +52,10 @@ def test_instants_are_written_as_they_are_read() -> None:
     assert format_utc(START_MS) == "2026-09-13T16:00:00.123Z"
     assert parse_utc(format_utc(START_MS)) == START_MS
     assert parse_utc("2026-09-14T00:00:00.123+08:00") == START_MS
+
+
+def test_the_monotonic_timeline_is_the_machines_and_that_of_a_scaled_clock_its_own() -> None:
+    assert timeline_of(SystemClock()) == timeline_of(SystemClock())
+    scaled = SystemClock(ClockSetting(60.0))
+    assert timeline_of(scaled) != timeline_of(SystemClock())
+    assert timeline_of(scaled) != timeline_of(scaled)

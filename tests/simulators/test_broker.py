@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +12,8 @@ import pytest
 
 from simulators.broker import EmbeddedBroker, write_users
 from simulators.errors import SimulatorError
+
+CONNECT = b"\x10\x19\x00\x04MQTT\x04\xc2\x00\x3c\x00\x01a\x00\x03sim\x00\x05other"
 
 
 @pytest.fixture
@@ -40,6 +45,34 @@ async def test_anybody_else_is_refused(
     with pytest.raises(aiomqtt.MqttError):
         async with client(broker, username, password):
             pass
+
+
+@pytest.mark.parametrize("sent", [b"", CONNECT[:9], CONNECT], ids=["nothing", "half a CONNECT", "a CONNECT"])
+async def test_a_client_in_the_middle_of_something_is_let_go_of_at_the_end(
+    tmp_path: Path, sent: bytes
+) -> None:
+    write_users(tmp_path / "users", {"sim": "other"})
+    for turns in range(30):
+        async with EmbeddedBroker("127.0.0.1", 0, tmp_path / "users") as broker:
+            with_us = socket.create_connection(("127.0.0.1", broker.port), timeout=60)
+            with_us.sendall(sent)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        with with_us, contextlib.suppress(ConnectionResetError):
+            while with_us.recv(64):
+                pass
+
+
+async def test_a_client_that_hangs_up_in_its_connect_is_let_go_of_at_once(broker: EmbeddedBroker) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+    try:
+        writer.write(CONNECT[:9])
+        writer.write_eof()
+        async with asyncio.timeout(60):
+            assert await reader.read() == b""
+    finally:
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_an_occupied_port_is_named_with_the_cure(broker: EmbeddedBroker, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ async def test_a_line_carries_bytes_both_ways(tmp_path: Path) -> None:
         arrived = asyncio.Event()
         asyncio.get_running_loop().add_reader(far, arrived.set)
         os.write(near, bytes(range(256)))
-        await asyncio.wait_for(arrived.wait(), 5)
+        await asyncio.wait_for(arrived.wait(), 60)
         asyncio.get_running_loop().remove_reader(far)
         assert os.read(far, 256) == bytes(range(256))
     for end in ends:

@@ -41,7 +41,7 @@ async def ask(buses: Buses, request: bytes, length: int) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", buses.served["line"].port)
     writer.write(request)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await reader.readexactly(length)
     finally:
         writer.close()

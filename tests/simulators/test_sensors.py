@@ -13,7 +13,8 @@ from runtime.clock import ClockSetting, SystemClock
 from simulators.broker import EmbeddedBroker, write_users
 from simulators.campus import Campus
 from simulators.sensors import BrokerLogin, Speaker, sensors_of
-from tests.simulators.processes import free_port_base, running
+from tests.ports import free_ports
+from tests.simulators.processes import running
 
 RATE = 2000
 
@@ -52,7 +53,7 @@ async def speaking(campus: Campus, clock: SystemClock, port: int) -> AsyncIterat
 async def heard(client: aiomqtt.Client, wanted: set[str]) -> dict[str, bytes]:
     """The newest payload by topic, once every wanted topic has spoken."""
     payloads: dict[str, bytes] = {}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for message in client.messages:
             assert isinstance(message.payload, bytes)
             payloads[message.topic.value] = message.payload
@@ -77,7 +78,7 @@ async def test_every_sensor_is_heard_and_says_goodbye(
             payloads = await heard(gateway, topics(campus) | {"tele/uv-a101/LWT"})
         assert payloads["tele/uv-a101/LWT"] == b"Online"
         assert speaker.sent >= len(topics(campus))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             async for message in gateway.messages:
                 if (message.topic.value, message.payload) == ("tele/uv-a101/LWT", b"Offline"):
                     break
@@ -86,20 +87,20 @@ async def test_every_sensor_is_heard_and_says_goodbye(
 async def test_a_broker_that_was_killed_and_comes_back_is_spoken_to_again(
     campus: Campus, clock: SystemClock, users: Path
 ) -> None:
-    port = free_port_base()
+    port = free_ports(10)
     arguments = ("--broker", "--port", str(port), "--users", str(users))
     with running(*arguments) as broker:
         async with speaking(campus, clock, port):
             await air_heard(port)
             broker.kill()
-            broker.wait(10)
+            broker.wait(60)
             with running(*arguments):
                 await air_heard(port)
 
 
 async def air_heard(port: int) -> None:
     """Until a sensor has been heard by a client of our own, which the broker may keep waiting while it starts."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 async with gateway_at(port) as gateway:

@@ -12,7 +12,8 @@ from gateway.cli.simulate import _fault
 from runtime.clock import format_utc
 from simulators.campus import Campus
 from simulators.demo_site import write_demo_site
-from tests.simulators.processes import free_port_base, get, run, running
+from tests.ports import free_ports
+from tests.simulators.processes import get, run, running
 
 
 def test_truth_is_printed_per_counter(campus: Campus, monday: int) -> None:
@@ -32,7 +33,7 @@ def test_history_of_another_process_is_the_same_world(campus: Campus, monday: in
 
 
 def test_a_live_simulator_is_healthy_and_ends_in_order_when_told(tmp_path: Path) -> None:
-    base = free_port_base()
+    base = free_ports(10)
     site = write_demo_site(tmp_path / "school", base)
     users, password = site.parent / "var" / "mqtt.users", site.parent / "var" / "sim.password"
     broker_port, health = str(base + 2), f"http://127.0.0.1:{base + 8}"
@@ -49,7 +50,7 @@ def test_a_live_simulator_is_healthy_and_ends_in_order_when_told(tmp_path: Path)
             assert counted in get(f"{health}/metrics", simulator)
             for process in (simulator, broker):
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(5) == 0
+                assert process.wait(60) == 0
     assert not (site.parent / "var" / "ttyCampus").is_symlink()
 
 

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from amqtt.broker import Broker as AmqttBroker
 from amqtt.contexts import Action
 from amqtt.plugins.base import BaseTopicPlugin
 from amqtt.session import Session
 
 from edge_config.schema import Broker
+from simulators.broker import ClosingBroker
+from tests.ports import free_port
 
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as one:
-        one.bind((host, 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -66,7 +58,7 @@ class Mosquitto:
             encoding="utf-8",
         )
         self.process = subprocess.Popen([MOSQUITTO, "-c", str(conf)], stderr=subprocess.DEVNULL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await self._listens():
                 await asyncio.sleep(0.02)
 
@@ -109,16 +101,15 @@ class OnlyAvailability(BaseTopicPlugin):  # type: ignore[misc]  # amqtt ships no
 @asynccontextmanager
 async def embedded(*, is_strict: bool = False) -> AsyncIterator[Broker]:
     """amqtt, which speaks MQTT 3.1.1 only."""
-    port = free_port()
     plugins: dict[str, object] = {
         "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
     }
     if is_strict:
         plugins["tests.sources.brokers.OnlyAvailability"] = {}
-    listeners = {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}
-    one = AmqttBroker({"listeners": listeners, "plugins": plugins})
+    listeners = {"default": {"type": "tcp", "bind": "127.0.0.1:0"}}
+    one = ClosingBroker({"listeners": listeners, "plugins": plugins})
     await one.start()
     try:
-        yield Broker(id="local", host="127.0.0.1", port=port, protocol="3.1.1")
+        yield Broker(id="local", host="127.0.0.1", port=one.listening_port, protocol="3.1.1")
     finally:
         await one.shutdown()

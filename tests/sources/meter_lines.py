@@ -13,12 +13,11 @@ from devices import profile
 from edge_config.schema import SiteFile, TcpBus
 from edge_config.site import LoadedSite
 from gateway.sources.poll import build_bus, run_bus
-from runtime.clock import SystemClock
 from simulators.buses import Buses
 from simulators.campus import Campus
 from simulators.frame_meter import FrameMeter
 from simulators.meter_device import Fault
-from tests.sources.fakes import Sink
+from tests.sources.fakes import LoopClock, Sink
 
 NOW = 1_790_000_000_000
 MAIN = {"id": "main", "profile": "dlt645-three-phase", "address": "000012345678", "ct_ratio": 40}
@@ -89,7 +88,7 @@ async def polled(line: Line) -> AsyncIterator[None]:
     if isinstance(bus, TcpBus):
         bus = bus.model_copy(update={"port": line.buses.served["line"].port})
     devices, wire = build_bus(site, bus)
-    task = asyncio.ensure_future(run_bus(bus, devices, wire, line.sink, SystemClock()))
+    task = asyncio.ensure_future(run_bus(bus, devices, wire, line.sink, LoopClock()))
     try:
         yield
     finally:

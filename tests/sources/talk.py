@@ -51,7 +51,7 @@ async def publish(
 
 async def subscribed(log: Sequence[MutableMapping[str, Any]]) -> None:
     """Wait for the line that says a subscription stands; another one each time the log is cleared."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not any(line["event"] == "subscribed" for line in log):
             await asyncio.sleep(0.01)
 

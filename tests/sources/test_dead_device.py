@@ -16,9 +16,8 @@ from gateway.sources.modbus import PymodbusWire
 from gateway.sources.poll import run_bus
 from gateway.sources.polled_device import PolledDevice
 from gateway.sources.request_plan import plan
-from runtime.clock import SystemClock
 from tests.sources import slave as far_end
-from tests.sources.fakes import Sink
+from tests.sources.fakes import LoopClock, Sink
 from tests.sources.slave import Slave, registers
 
 INTERVAL_S, TIMEOUT_S, POLLS, DEAD = 0.2, 0.05, 10, 7
@@ -40,7 +39,7 @@ async def test_one_of_32_dead_moves_the_polls_of_the_other_31_by_no_more_than_it
         bus = TcpBus(id="b", kind="modbus-tcp", host="127.0.0.1", port=port, timeout_s=TIMEOUT_S)
         wire = PymodbusWire(bus)
         polling = asyncio.ensure_future(
-            run_bus(bus, [meter(unit) for unit in range(1, 33)], wire, sink, SystemClock())
+            run_bus(bus, [meter(unit) for unit in range(1, 33)], wire, sink, LoopClock())
         )
         await sink.until(lambda: [reading.point for reading in sink.readings].count("m32.u") > POLLS)
         polling.cancel()

@@ -162,14 +162,14 @@ async def test_the_door_is_hurried_when_the_brokers_window_waits_for_us(bench: B
 
 
 async def test_settled_waits_for_what_was_offered(bench: Bench) -> None:
-    await asyncio.wait_for(bench.intake.settled(), 1)
+    await asyncio.wait_for(bench.intake.settled(), 60)
     bench.deliver(1)
     await bench.settle()
     waiting = asyncio.ensure_future(bench.intake.settled())
     await bench.settle()
     assert not waiting.done()
     bench.sink.accept()
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 60)
 
 
 async def test_messages_and_wills_become_device_states(bench: Bench) -> None:

@@ -183,3 +183,10 @@ def test_a_numbered_message_that_comes_twice_gives_the_same_readings_and_no_new_
     assert [at for _, at, _ in readings(8, T0)] == [T0 + 1, T0 + 1]
     # A device that has joined anew counts from the start; hours later the same number is another message.
     assert [at for _, at, _ in readings(7, T0 + 3_600_000)] == [T0 + 3_600_000] * 2
+
+
+def test_after_the_clock_went_back_stamps_do_not_run_ahead_of_it() -> None:
+    topics = TopicMap([air("a"), air("b")])
+    for device, now in (("a", T0), ("b", T0), ("a", T0 - 30_000), ("b", T0 - 29_990)):
+        mapped = topics.map(f"zigbee2mqtt/{device}", b'{"co2":640}', is_retained=False, now_ms=now)
+        assert mapped.readings[0].measured_at == now

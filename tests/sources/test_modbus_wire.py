@@ -16,6 +16,7 @@ import pytest
 from edge_config.schema import SerialBus, TcpBus
 from gateway.errors import NoAnswerError, NonsenseError, RefusedError
 from gateway.sources.modbus import SILENCES_UNTIL_RECONNECT, PymodbusWire
+from gateway.sources.modbus_link import Link
 from tests.sources import slave as far_end
 from tests.sources.slave import Slave, crc, registers
 
@@ -216,7 +217,7 @@ async def test_a_line_that_is_never_silent_is_said_to_be_so() -> None:
 
 async def test_a_serial_reply_may_take_the_time_its_bytes_take() -> None:
     slow = SerialBus(id="b", kind="modbus-rtu", port="/dev/null", baudrate=1200, timeout_s=0.5)
-    assert PymodbusWire(slow)._timeout_s(3, 125) == pytest.approx(0.5 + 263 * 11 / 1200)
+    assert PymodbusWire(slow)._timeout_s(250) == pytest.approx(0.5 + 263 * 11 / 1200)
 
 
 async def test_a_bus_that_is_not_there_at_first_is_used_when_it_comes() -> None:
@@ -234,13 +235,33 @@ async def test_a_bus_that_is_not_there_at_first_is_used_when_it_comes() -> None:
         await wire.close()
 
 
+async def test_a_stop_that_meets_the_end_of_an_attempt_to_connect_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    attempt: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    async def connect(_: Link) -> bool:
+        return await asyncio.wait_for(attempt, 60)
+
+    monkeypatch.setattr(Link, "connect", connect)
+    wire = PymodbusWire(TcpBus(id="b", kind="modbus-tcp", host="127.0.0.1", port=1))
+    asking = asyncio.ensure_future(wire.exchange(read()))
+    await asyncio.sleep(0)
+    attempt.set_result(False)
+    asking.cancel()
+    await asyncio.wait({asking})
+    assert asking.cancelled()
+    await wire.close()
+
+
 async def test_a_connection_that_is_cut_is_made_again() -> None:
     slave = Slave()
     async with bus("modbus-tcp", slave) as wire:
         await wire.exchange(read())
-        assert wire._client is not None
-        wire._client.ctx.transport.abort()  # type: ignore[attr-defined]
-        while wire._client.connected:
+        link = wire._link
+        assert link is not None
+        link.transport.abort()  # type: ignore[attr-defined]
+        while link.is_active():
             await asyncio.sleep(0)
         assert await wire.exchange(read()) == registers(read())
     assert slave.connections == 2

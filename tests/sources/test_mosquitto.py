@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 from edge_config.schema import Broker
 from gateway.errors import NoAnswerError, RefusedError
 from gateway.sources.mqtt_connection import V5, V311, BrokerAccess, Connection
-from tests.sources.brokers import free_port, mosquitto
+from tests.ports import free_port
+from tests.sources.brokers import mosquitto
 from tests.sources.fakes import Sink
 from tests.sources.sensors import air
 from tests.sources.talk import TOPIC, co2, ingest, publish, subscribed

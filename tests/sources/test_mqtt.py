@@ -15,7 +15,8 @@ from gateway.errors import ConfigError, NoAnswerError
 from gateway.sources import mqtt_connection
 from gateway.sources.mqtt import LAST_PUBACKS_S, build_broker
 from gateway.sources.mqtt_connection import V5, BrokerAccess, Connection
-from tests.sources.brokers import embedded, free_port
+from tests.ports import free_port
+from tests.sources.brokers import embedded
 from tests.sources.fakes import Clock as VirtualClock
 from tests.sources.fakes import Sink
 from tests.sources.sensors import air
@@ -50,7 +51,7 @@ async def test_no_broker_is_said_once_with_its_cure() -> None:
     port = free_port()
     with capture_logs() as log:
         async with ingest(Broker(id="local", host="127.0.0.1", port=port), Sink()):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while len([line for line in log if line["event"] == "broker trouble"]) < 2:
                     await asyncio.sleep(0.01)
     first, second = [line for line in log if line["event"] == "broker trouble"][:2]
@@ -106,7 +107,7 @@ async def test_a_stop_while_connecting_lets_go_of_the_socket() -> None:
     await asyncio.sleep(0)
     opening.cancel()
     await asyncio.wait({opening})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await connection.closed  # once the attempt in its thread is over
         while not writers:
             await asyncio.sleep(0)

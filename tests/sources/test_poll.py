@@ -19,7 +19,7 @@ from devices.registers import decoder
 from edge_config.schema import SiteFile, TcpBus
 from edge_config.site import LoadedSite
 from gateway.errors import ConfigError, NoAnswerError, NonsenseError, RefusedError
-from gateway.model import Reading
+from gateway.model import Readings
 from gateway.sources.modbus import PymodbusWire
 from gateway.sources.poll import build_bus, run_bus
 from gateway.sources.poll_groups import slow_points
@@ -229,11 +229,9 @@ async def test_a_bus_that_has_room_again_returns_to_its_schedule_and_says_so() -
     wire = ScriptedWire(clock, healthy, takes_s=12.0)
 
     class Recovering(Sink):
-        async def offer(
-            self, readings: Sequence[Reading], accepted: Callable[[], None] | None = None
-        ) -> None:
+        async def offer(self, groups: Sequence[Readings], accepted: Callable[[], None] | None = None) -> None:
             wire.takes_s = 12.0 if clock.mono_s < 1500 else 0.1
-            await super().offer(readings, accepted)
+            await super().offer(groups, accepted)
 
     sink = Recovering()
     with structlog.testing.capture_logs(processors=[log]), contextlib.suppress(asyncio.CancelledError):

@@ -15,6 +15,7 @@ from gateway.sources.modbus import PymodbusWire
 from gateway.sources.poll import build_bus
 from gateway.sources.serial_meter import MeterPoll, serial_meter
 from gateway.sources.serial_wire import LineWire
+from simulators.frame_meter import Following
 from simulators.meter_device import Fault
 from tests.sources.meter_lines import (
     FLAT,
@@ -96,6 +97,49 @@ async def test_a_meter_without_blocks_is_asked_point_by_point_and_that_is_rememb
         assert line.sink.rejected == []
 
 
+@pytest.mark.parametrize("frame_bytes", [3, 7], ids="at most {} bytes".format)
+async def test_a_block_that_comes_in_frames_that_follow_is_put_together(
+    tmp_path: Path, frame_bytes: int
+) -> None:
+    async with simulated(school(tmp_path, serial(), (MAIN,))) as line:
+        line.meter("main").frame_bytes = frame_bytes
+        async with polled(line):
+            await line.sink.until(lambda: line.has("main"))
+        assert line.read("main") == line.expected("main")
+        assert line.sink.rejected == []
+
+
+@pytest.mark.parametrize("following", [Following.MISCOUNTED, Following.LOST])
+async def test_of_a_block_whose_end_is_lost_nothing_is_taken(tmp_path: Path, following: Following) -> None:
+    async with simulated(school(tmp_path, serial(), (FLAT,))) as line:
+        meter = line.meter("flat")
+        meter.frame_bytes, meter.following = 4, following
+        async with polled(line):
+            await line.sink.until(lambda: ("flat", "suspect") in {(d, s) for d, s, _ in line.sink.states})
+            await line.sink.until(lambda: {"flat.power", "flat.frequency"} <= line.read("flat").keys())
+        assert {"flat.energy_import", "flat.energy_peak"}.isdisjoint(line.read("flat"))
+        assert line.read("flat").items() <= line.expected("flat").items()
+
+
+async def test_a_meter_that_refuses_to_go_on_gives_no_half_block(tmp_path: Path) -> None:
+    async with simulated(school(tmp_path, serial(), (MAIN,))) as line:
+        meter = line.meter("main")
+        meter.frame_bytes, meter.following = 4, Following.REFUSED
+        async with polled(line):
+            await line.sink.until(lambda: {"main.voltage_c", "main.current_c"} <= line.read("main").keys())
+        assert line.read("main").items() <= line.expected("main").items()
+        assert meter.refused == 3  # then each point is asked for by itself
+
+
+async def test_a_heat_meter_with_the_longer_reply_is_read_at_its_own_places(tmp_path: Path) -> None:
+    async with simulated(school(tmp_path, serial(), (HEAT,))) as line:
+        line.meter("heat").reply_bytes = 46
+        async with polled(line):
+            await line.sink.until(lambda: line.has("heat"))
+        assert line.read("heat") == line.expected("heat")
+        assert line.sink.rejected == []
+
+
 async def test_a_refusal_is_counted_with_its_words_and_the_meter_is_online(tmp_path: Path) -> None:
     async with simulated(
         school(tmp_path, serial(), (FLAT, WATER)), {"flat": Fault.BUSY, "water": Fault.BUSY}
@@ -117,12 +161,12 @@ def test_a_reply_laid_out_otherwise_gives_no_value_and_says_so(tmp_path: Path) -
     meter = serial_meter(site, site.file.devices[0])
     (ready,) = MeterPoll(meter).blocks
     long = cjt188.Frame(0x10, bytes.fromhex(WATER["address"])[::-1], 0x81, b"\x90\x1f\x00" + bytes(43))
-    good, bad = ready.values(long.encode())
-    assert good == []
+    points, _, bad = ready.values(long.encode())
+    assert points == ()
     assert {(one.point, one.reason) for one in bad} == {
         (f"water.{name}", "wrong_length") for name in ("volume", "valve_closed", "battery_low")
     }
-    assert "46" in bad[0].example
+    assert "46 bytes of data where its profile knows 22" in bad[0].example
 
 
 def test_energies_of_a_three_phase_meter_are_asked_for_in_few_blocks_and_rarely(tmp_path: Path) -> None:

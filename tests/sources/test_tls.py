@@ -15,12 +15,15 @@ from structlog.testing import capture_logs
 from edge_config.schema import Broker
 from gateway.errors import NoAnswerError, RefusedError
 from gateway.sources.mqtt_connection import V5, V311, BrokerAccess, Connection
-from tests.sources.brokers import Mosquitto, free_port, mosquitto
+from tests.ports import free_port
+from tests.sources.brokers import Mosquitto, mosquitto
 from tests.sources.certificates import Authority
 from tests.sources.fakes import Sink
 from tests.sources.talk import TOPIC, co2, ingest, subscribed
 
 pytestmark = pytest.mark.real("mosquitto", "openssl")
+
+CLIENT_ID = "nobody-hears-of-me"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def trusting(real: Mosquitto, authority: Authority, **more: object) -> Broker:
 
 async def opened(broker: Broker) -> None:
     """Connect and leave; what the attempt raises comes out."""
-    connection = Connection(BrokerAccess(broker, "gw"), V5, lambda _: None)
+    connection = Connection(BrokerAccess(broker, CLIENT_ID), V5, lambda _: None)
     await connection.open()
     connection.close()
 
@@ -70,7 +73,7 @@ async def test_a_certificate_of_another_authority_is_refused_and_nothing_is_sent
     async with secure(tmp_path, authority.issue("good")) as real:
         with pytest.raises(NoAnswerError, match=r"not signed by .*other\.crt .*: name the right ca_file"):
             await opened(trusting(real, other))
-        assert "gw" not in real.log.replace("gateway", "")
+        assert CLIENT_ID not in real.log
 
 
 async def test_an_expired_certificate_is_refused_and_nothing_is_sent(
@@ -128,7 +131,7 @@ async def test_a_server_that_never_shakes_hands_is_left(
     broker = Broker(id="b", host="127.0.0.1", port=port, ca_file=str(authority.file))
     try:
         with pytest.raises(NoAnswerError, match=r"no broker at|no connection to broker"):
-            await Connection(BrokerAccess(broker, "gw"), V311, lambda _: None).open()
+            await Connection(BrokerAccess(broker, CLIENT_ID), V311, lambda _: None).open()
     finally:
         server.close()
         await server.wait_closed()

@@ -238,7 +238,7 @@ async def test_what_cannot_wait_is_sent_at_once(line: Line) -> None:
     feed, clock, wake = MemoryFeed(rows(5)), SelfMovingClock(limit=0), asyncio.Event()
     task = asyncio.create_task(run_uplink(line.uplink(), IDENTITY, feed, clock, wake))
     wake.set()  # the clock stands still: only this can start it
-    await asyncio.wait_for(feed.done.wait(), 10)
+    await asyncio.wait_for(feed.done.wait(), 60)
     feed.done.clear()
     feed.changes.append(row(6, campus.event()))
     wake.set()

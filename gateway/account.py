@@ -1,0 +1,80 @@
+"""One point's running state, as the book keeps it between batches. Pure.
+
+Knows the point, its step and its open slots; does not know the buffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from devices.quantities import Kind
+from gateway.intervals import CounterSpec, GaugeSpec
+from gateway.model import Point
+from gateway.open_slots import OpenSlots
+from gateway.rules.watches import Watch
+
+UNKNOWN = 2**62
+
+
+@dataclass(slots=True)
+class Account:
+    """One point's running state. ``num``/``den`` is its step; ``newest_at`` the time of its newest good reading, ``UNKNOWN``
+    before the first: what is newer is surely a new row, everything else is looked up."""
+
+    point: Point
+    point_id: int
+    num: int
+    den: int
+    spec: CounterSpec | GaugeSpec
+    tolerance_ms: int
+    newest_at: int
+    watches: list[Watch] = field(default_factory=list)
+    slots: OpenSlots | None = None
+
+    def value(self, steps: int) -> float:
+        return steps * self.num / self.den
+
+
+class Lot(NamedTuple):
+    """The accounts of a group's points, and of each what every group needs."""
+
+    accounts: tuple[Account, ...]
+    point_ids: tuple[int, ...]
+    ratios: tuple[tuple[int, int], ...]
+    has_twins: bool
+    """Whether a point is in it twice."""
+
+    def steps(self, values: Iterable[float | None]) -> list[int]:
+        """Good values as steps of their points."""
+        return [
+            round(value * den / num)  # type: ignore[operator]  # no good value is None
+            for value, (num, den) in zip(values, self.ratios, strict=True)
+        ]
+
+
+def lot_of(accounts: Sequence[Account]) -> Lot:
+    """Accounts in the order of a group's points."""
+    point_ids = tuple(one.point_id for one in accounts)
+    ratios = tuple((one.num, one.den) for one in accounts)
+    return Lot(tuple(accounts), point_ids, ratios, len(set(point_ids)) < len(point_ids))
+
+
+def account_of(
+    point: Point, point_id: int, group: list[Watch], replaced: frozenset[int] = frozenset()
+) -> Account:
+    """A point of which nothing is known yet; ``replaced`` are the last moments of its former meters."""
+    num, den = point.step.as_integer_ratio()
+    spec: CounterSpec | GaugeSpec = GaugeSpec(point.name, num, den, point.kind is Kind.STATE)
+    if point.kind is Kind.COUNTER:
+        rate = None if point.rate_max_per_h is None else point.rate_max_per_h * den / num / 3_600_000
+        spec = CounterSpec(point.name, point.modulus_steps, rate, replaced)
+    return Account(
+        point, point_id, num, den, spec, tolerance_ms_of(point.expected_interval_s), UNKNOWN, group
+    )
+
+
+def tolerance_ms_of(expected_interval_s: float) -> int:
+    """2 × the expected interval, at least 60 s, in ms (ARCHITECTURE 4)."""
+    return round(max(60.0, 2 * expected_interval_s) * 1000)

@@ -1,0 +1,50 @@
+"""A 数据核对表 as CSV. Written as UTF-8 with its mark, so that Excel and WPS open it in Chinese; read back in that or in
+GB 18030, which is what they may save.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+
+from gateway.commissioning.sheet import BLANKS, HEADERS, Meter, Table
+from gateway.errors import ConfigError
+
+
+def text_of(meters: Iterable[Meter]) -> str:
+    """The sheet as CSV text, a row for each meter, what is to be filled in blank."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(HEADERS)
+    for meter in meters:
+        writer.writerow([
+            meter.point, meter.device, meter.space, meter.model, meter.bus, meter.address, meter.quantity, meter.unit,
+            f"{meter.step.normalize():f}", f"{meter.ratio.normalize():f}",
+            "" if meter.reading is None else f"{meter.reading:f}",
+            "" if meter.read_at is None else meter.read_at.isoformat(" ", "seconds"), *("" for _ in BLANKS),
+        ])  # fmt: skip
+    return out.getvalue()
+
+
+def data_of(meters: Iterable[Meter]) -> bytes:
+    """The sheet as the bytes of a file."""
+    return text_of(meters).encode("utf-8-sig")
+
+
+def table_of(name: str, data: bytes) -> Table:
+    """The rows of a file. Raises ConfigError for what is no CSV."""
+    rows = csv.reader(io.StringIO(_text(name, data), newline=""))
+    try:
+        return Table([(rows.line_num, row) for row in rows], is_typed=False)
+    except csv.Error as error:
+        raise ConfigError(f"{name}:{rows.line_num}: no CSV: {error}") from error
+
+
+def _text(name: str, data: bytes) -> str:
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise ConfigError(f"{name} is neither UTF-8 nor GB 18030 text; save it as CSV UTF-8")

@@ -1,0 +1,79 @@
+"""The uplinks of a collector, and what they do when the buffer becomes another one: begin again, under its epoch."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+from edge_config.schema import HttpUplink
+from edge_config.site import LoadedSite
+from gateway.errors import RenewedError
+from gateway.feed import BufferFeed, mended
+from gateway.ingest import Door
+from gateway.store.aside import is_malformed
+from gateway.store.scrub import Scrub
+from gateway.uplinks.drain import run_uplink
+from gateway.uplinks.feed import Identity
+from runtime import logs
+from runtime.clock import Clock
+
+SCRUB_S = 5.0
+
+log = logs.get("delivery")
+
+
+async def deliver(site: LoadedSite, door: Door, clock: Clock) -> None:
+    """Run every enabled uplink until cancelled. Damage that a reader meets is handed to the writer."""
+    uplinks = [(with_paths(site, uplink), door.urgent()) for uplink in site.file.uplinks if uplink.enabled]
+    while True:
+        door.renewed.clear()
+        try:
+            async with BufferFeed(site.buffer_path, door, clock) as feed, asyncio.TaskGroup() as group:
+                identity = Identity(site.file.site.id, site.file.gateway.id, feed.epoch)
+                group.create_task(_until_renewed(door))
+                for uplink, wake in uplinks:
+                    group.create_task(run_uplink(uplink, identity, feed, clock, wake))
+        except* RenewedError:
+            log.info("the buffer begins another epoch, uplinks begin again")
+        except* sqlite3.DatabaseError as errors:
+            await _hand_over(door, errors)
+
+
+async def scrub(path: Path, door: Door, clock: Clock) -> None:
+    """Read the buffer through again and again, a step at a time, until cancelled."""
+    walk = Scrub()
+    while True:
+        await clock.sleep(SCRUB_S)
+        try:
+            bad = await asyncio.to_thread(walk.step, path)
+            for table, key in bad:
+                is_good = await mended(door, table, key)
+                log.warning("stored row damaged", table=table, key=key, mended=is_good)
+        except sqlite3.DatabaseError as error:
+            if not is_malformed(error):
+                raise
+            await door.suspect(error)
+            walk = Scrub()
+
+
+async def _until_renewed(door: Door) -> None:
+    await door.renewed.wait()
+    raise RenewedError("the buffer begins another epoch")
+
+
+async def _hand_over(door: Door, errors: BaseExceptionGroup[sqlite3.DatabaseError]) -> None:
+    damaged, others = errors.split(is_malformed)
+    if others is not None or damaged is None:
+        raise errors
+    first: BaseException = damaged
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    await door.suspect(first)
+
+
+def with_paths(site: LoadedSite, uplink: HttpUplink) -> HttpUplink:
+    """Relative paths in a site file start at its folder."""
+    if uplink.token_file is None:
+        return uplink
+    return uplink.model_copy(update={"token_file": str(site.folder / uplink.token_file)})

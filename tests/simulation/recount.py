@@ -1,0 +1,73 @@
+"""The oracle's arithmetic: registers to a line, and a line or a gauge to quarter-hours. Nothing of the gateway's is used."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from tests.simulation.site import Known
+
+QUARTER, REACH = 900_000, 120_000
+
+
+def unwrapped(good: list[tuple[int, int]], known: Known) -> list[tuple[int, int]]:
+    """(time, steps since the first reading): over rollovers, without one-sample dips, standing still over a reset."""
+    line: list[tuple[int, int]] = []
+    register = total = 0
+    for index, (at, value) in enumerate(good):
+        if line and value < register:
+            after = good[index + 1][1] if index + 1 < len(good) else None
+            around = _around(register, value, at - line[-1][0], known)
+            if register - value == 1:
+                value = register
+            elif around is not None:
+                total += around
+            elif after is not None and after >= register:
+                continue
+        elif line:
+            total += value - register
+        line.append((at, total))
+        register = value
+    return line
+
+
+def _around(before: int, after: int, passed_ms: int, known: Known) -> int | None:
+    """The rise over a rollover, where one is to be believed."""
+    if known.modulus is None:
+        return None
+    rise = known.modulus - before + after
+    if known.steps_s_max is not None:
+        return rise if rise <= known.steps_s_max * passed_ms / 1000 + 1 else None
+    return rise if before >= 0.9 * known.modulus and after <= 0.1 * known.modulus else None
+
+
+def counted(line: list[tuple[int, int]], start: int) -> tuple[str, int | None]:
+    """A counter's slot: straight between readings, measured where both ends have neighbours near by."""
+    marks, is_near = [], True
+    for instant in (start, start + QUARTER):
+        left = [one for one in line if one[0] <= instant][-1:]
+        right = [one for one in line if one[0] >= instant][:1]
+        if not right:
+            return "missing", None
+        (b_at, b) = right[0]
+        (a_at, a) = left[0] if left else line[0]
+        is_near = is_near and bool(left) and instant - a_at <= REACH and b_at - instant <= REACH
+        marks.append(
+            a
+            if b_at <= a_at or not left
+            else a + (2 * (b - a) * (instant - a_at) + b_at - a_at) // (2 * (b_at - a_at))
+        )
+    if not [one for one in line if one[0] < start + QUARTER]:
+        return "missing", None
+    return ("measured" if is_near else "estimated"), marks[1] - marks[0]
+
+
+def held(good: list[tuple[int, int]], start: int) -> tuple[str, float | None]:
+    """A gauge's slot: each reading holds until the next, at most for its reach."""
+    weight = total = 0
+    for (at, value), (following, _) in pairwise([*good, (2**62, 0)]):
+        lasted = min(following, at + REACH, start + QUARTER) - max(at, start)
+        if lasted > 0:
+            weight, total = weight + lasted, total + lasted * value
+    if not weight:
+        return "missing", None
+    return ("measured" if weight >= 0.9 * QUARTER else "estimated"), total / weight
