@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from devices.quantities import Kind
 from gateway.intervals import CounterSpec, GaugeSpec
-from gateway.model import Point
+from gateway.model import Point, Reading
 from gateway.open_slots import OpenSlots
 from gateway.rules.watches import Watch
 
@@ -78,3 +78,9 @@ def account_of(
 def tolerance_ms_of(expected_interval_s: float) -> int:
     """2 × the expected interval, at least 60 s, in ms (ARCHITECTURE 4)."""
     return round(max(60.0, 2 * expected_interval_s) * 1000)
+
+
+def newest_readings(accounts: Iterable[Account]) -> list[Reading]:
+    """What each point that has spoken said last; a new reading is judged by it."""
+    found = ((one, one.slots.newest) for one in accounts if one.slots is not None)
+    return [Reading(one.point.name, last.at, last.at, one.value(last.steps)) for one, last in found]

@@ -331,10 +331,12 @@ class Accounts:
 
     def _late(self, connection: sqlite3.Connection, account: Account, sample: Sample, now: int) -> None:
         slots = account.slots
-        if slots is None or slots.insert(sample):
+        if slots is None:
+            return
+        self._touched.add(account.point.name)
+        if slots.insert(sample):
             return
         slots.first_at = min(slots.first_at, sample.at)
-        self._touched.add(account.point.name)
         intervals.mark_dirty(connection, account.point_id, sample.at, now)
 
     def _falls(self, connection: sqlite3.Connection, account: Account, outcome: Outcome, now: int) -> None:

@@ -82,10 +82,9 @@ async def _run_until(
 ) -> None:
     """Sources run until the stop, or until one of them or the writer fails."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work) for work in works]
-        ended = asyncio.create_task(stop.wait())
-        await asyncio.wait({ended, writer, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        ended.cancel()
+        tasks: list[asyncio.Task[Any]] = [group.create_task(work) for work in works]
+        tasks.append(group.create_task(stop.wait()))
+        await asyncio.wait({writer, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
 

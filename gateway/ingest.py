@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from edge_config.site import LoadedSite
 from gateway import damage
+from gateway.account import newest_readings
 from gateway.accounts import Accounts, Outcome
 from gateway.answering import answer, give
 from gateway.errors import StoreError
@@ -318,6 +319,7 @@ class Door:
             raise
         self._connection, self._accounts = connection, accounts
         self._upkeep.opened(connection, accounts)
+        self._validator.recall(newest_readings(accounts.every.values()))
         self.epoch, self.head = epoch_of(connection), accounts.head
 
     def _transaction(self, batch: Waiting, tick: bool) -> tuple[Outcome, list[tuple[Any, Exception | None]]]:

@@ -33,6 +33,12 @@ class CounterSpec:
     rise_max_per_ms: float | None = None
     replaced: frozenset[int] = frozenset()
 
+    def is_too_fast(self, a: Sample, b: Sample) -> bool:
+        """Whether more flowed from ``a`` to the later ``b`` than the declared maximum lets through, one step allowed for."""
+        return self.rise_max_per_ms is not None and b.steps - a.steps - 1 > self.rise_max_per_ms * (
+            b.at - a.at
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class GaugeSpec:

@@ -115,10 +115,13 @@ class OpenSlots:
 
     def insert(self, sample: Sample) -> bool:
         """Take a late sample into the open slot; False when its slot is closed and must be recomputed from the buffer."""
-        if sample.at < self.closed_to or sample.at <= self._samples[0].at:
-            if self._samples[0].at <= sample.at <= self.open_from:
+        first = self._samples[0].at
+        is_new_first = self.closed_to <= sample.at < first and self.open_from < first
+        if sample.at < self.closed_to or (sample.at <= first and not is_new_first):
+            if first <= sample.at <= self.open_from:
                 self._samples[0] = sample  # a nearer left neighbour of the open slot's first boundary
             return False
+        self.first_at = min(self.first_at, sample.at)
         self._samples = [known for known in self._samples if known.at != sample.at]
         insort(self._samples, sample)
         return True
@@ -179,6 +182,12 @@ class OpenSlots:
         if rise(spec, newest, sample) is not None:
             return sample
         if self._pending is None:
+            self._pending = sample
+            return None
+        if spec.is_too_fast(
+            self._pending, sample
+        ):  # nobody went on from there: it was a dip, and this may be another
+            self.dips.append(self._pending)
             self._pending = sample
             return None
         self.resets.append((newest, self._pending))

@@ -81,6 +81,8 @@ class Validator:
     def __init__(self, points: Mapping[str, Point]) -> None:
         self._bounds = {name: _bounds(point) for name, point in points.items()}
         self._newest: dict[str, Reading] = {}
+        self._fallen: dict[str, Reading] = {}
+        """Values below the newest that nothing has confirmed yet: a dip must not make what follows it too fast a rise."""
         self._lots: dict[tuple[str, ...], _Lot] = {}
 
     def add(self, points: Mapping[str, Point]) -> None:
@@ -92,6 +94,14 @@ class Validator:
         """The newest readings of these points say nothing of the next ones."""
         for point in points:
             self._newest.pop(point, None)
+            self._fallen.pop(point, None)
+
+    def recall(self, readings: Iterable[Reading]) -> None:
+        """What limited counters said before a start; what has come since counts for more."""
+        for reading in readings:
+            bounds = self._bounds.get(reading.point)
+            if bounds is not None and bounds.rise_per_ms is not None:
+                self._newest.setdefault(reading.point, reading)
 
     def judge_all(self, groups: Iterable[Readings], *, exempt_clock: bool = False) -> Judged:
         """Judge in the order given. ``exempt_clock`` is for a replay or an import, which carry their own times.
@@ -163,9 +173,22 @@ class Validator:
         return lot
 
     def _remember(self, reading: Reading) -> None:
-        last = self._newest.get(reading.point)
-        if reading.value is not None and (last is None or reading.measured_at > last.measured_at):
-            self._newest[reading.point] = reading
+        """Only a good reading says what may come next; a value that fell does when the one after it goes on from there."""
+        point, last = reading.point, self._newest.get(reading.point)
+        if reading.value is None or reading.quality is not Quality.GOOD:
+            return
+        if last is not None and reading.measured_at <= last.measured_at:
+            return
+        fallen = self._fallen.get(point)
+        if _goes_on(last, reading) or (fallen is not None and _goes_on(fallen, reading)):
+            self._newest[point] = reading
+            self._fallen.pop(point, None)
+        else:
+            self._fallen[point] = reading
+
+
+def _goes_on(last: Reading | None, reading: Reading) -> bool:
+    return last is None or last.value is None or reading.value is None or reading.value >= last.value
 
 
 def judge(

@@ -29,7 +29,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
         yield asyncio.run(damaged.begun(folder / "whole", 600))
 
 
-@examples(60)
+@examples(20)
 @given(seed=st.integers(0, 2**32), how=st.sampled_from([*HOWS, *[damaged.flip_bit] * 6]))
 def test_p18_damage_is_found_before_use_and_told(history: History, seed: int, how: Damage) -> None:
     folder = history.site.folder.parent / "copy"

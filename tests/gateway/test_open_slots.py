@@ -142,3 +142,13 @@ def test_silence_expires_a_day_of_slots_at_a_time() -> None:
     (first, *_), told = slots.add(sample(4 * 24 * 60, 400)), slots.closed_to
     assert (first.start, first.content) == (T0, Content.ESTIMATED)
     assert told == T0 + 3 * CLOSED_MAX * QUARTER_MS
+
+
+def test_a_fall_from_which_nobody_could_have_risen_so_fast_was_a_dip() -> None:
+    spec = CounterSpec("m.e", rise_max_per_ms=10 / MINUTE)
+    slots = OpenSlots(spec, MINUTE, sample(0, 90_000))  # the very first reading is garbage
+    for minute, steps in ((1, 0), (2, 5_000), (3, 5_001)):
+        slots.add(sample(minute, steps))
+    (closed,) = slots.add(sample(15, 5_013))
+    assert closed.steps == 13
+    assert [dip.steps for dip in slots.dips] == [0]

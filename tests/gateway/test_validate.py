@@ -187,3 +187,26 @@ def test_the_limits_of_many_sets_of_points_are_not_all_kept() -> None:
     for number in range(LOTS_MAX + 1):
         validator.judge_all([Readings(("m.p", f"m.{number}"), NOW, NOW, [1.0, 1.0])])
     assert len(validator._lots) <= LOTS_MAX
+
+
+def test_garbage_twice_in_a_row_is_too_fast_both_times_and_a_dip_hides_nothing() -> None:
+    validator = Validator({"m.p": point(Kind.COUNTER, rate=60.0)})
+    values = [100.0, 9_000_000.0, 8_000_000.0, 101.0, 0.0, 102.0, 7_000_000.0, 103.0]
+    readings = [reading(value, NOW + index * MINUTE) for index, value in enumerate(values)]
+    found = validator.judge_all(groups_of(readings)).readings
+    assert [one.reason for one in found] == [None, "rate", "rate", None, None, None, "rate", None]
+
+
+def test_a_counter_that_was_reset_goes_on_from_there() -> None:
+    validator = Validator({"m.p": point(Kind.COUNTER, rate=60.0)})
+    values = [1000.0, 1.0, 2.0, 3.0, 500.0]
+    readings = [reading(value, NOW + index * MINUTE) for index, value in enumerate(values)]
+    found = validator.judge_all(groups_of(readings)).readings
+    assert [one.reason for one in found] == [None, None, None, None, "rate"]
+
+
+def test_what_a_counter_said_before_a_start_judges_its_first_reading() -> None:
+    validator = Validator({"m.p": point(Kind.COUNTER, rate=60.0)})
+    validator.recall([reading(100.0)])
+    found = validator.judge_all(groups_of([reading(9_000_000.0, NOW + MINUTE)])).readings
+    assert found[0].reason == "rate"

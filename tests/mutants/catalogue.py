@@ -84,9 +84,8 @@ MUTANTS = (
         "late_reading_leaves_no_mark",
         "gateway/accounts.py",
         "        slots.first_at = min(slots.first_at, sample.at)\n"
-        "        self._touched.add(account.point.name)\n"
         "        intervals.mark_dirty(connection, account.point_id, sample.at, now)\n",
-        "        slots.first_at = min(slots.first_at, sample.at)\n        self._touched.add(account.point.name)\n",
+        "        slots.first_at = min(slots.first_at, sample.at)\n",
         (ACCOUNTS,),
     ),
     Mutant(

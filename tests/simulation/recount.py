@@ -15,19 +15,24 @@ def unwrapped(good: list[tuple[int, int]], known: Known) -> list[tuple[int, int]
     register = total = 0
     for index, (at, value) in enumerate(good):
         if line and value < register:
-            after = good[index + 1][1] if index + 1 < len(good) else None
+            after_at, after = good[index + 1] if index + 1 < len(good) else (at, None)
             around = _around(register, value, at - line[-1][0], known)
             if register - value == 1:
                 value = register
             elif around is not None:
                 total += around
-            elif after is not None and after >= register:
+            elif after is not None and (after >= register or _leaps(value, after, after_at - at, known)):
                 continue
         elif line:
             total += value - register
         line.append((at, total))
         register = value
     return line
+
+
+def _leaps(before: int, after: int, passed_ms: int, known: Known) -> bool:
+    """Whether a meter cannot have gone from one to the other."""
+    return known.steps_s_max is not None and after - before - 1 > known.steps_s_max * passed_ms / 1000
 
 
 def _around(before: int, after: int, passed_ms: int, known: Known) -> int | None:

@@ -34,6 +34,9 @@ DAY_MS = 86_400_000.0
 STEPS_MS = (1000.0, 61_000.0, 600_000.0, 3_600_000.0)
 DAY_STEPS = 0.05
 """Of the steps to be of a day: each closes a hundred quarter-hours of every point."""
+SETTLED_S = 300.0
+"""Before the end, when the last late word has been spoken: a slot is computed again a minute later."""
+
 STOP_S_MAX = 30.0
 RETRY_AFTER_S = 120.0
 
@@ -190,15 +193,19 @@ class World:
         elif chaos.hits("bad_time"):
             message = _timed(time_ms + rng.choice((1, -1)) * 3650 * int(DAY_MS), energy, power)
         elif chaos.hits("correction"):
-            loop.call_later(rng.uniform(0, 2000), self.broker.publish, _timed(time_ms, energy, power + 1))
-        hold_s = rng.uniform(60, 2400) if chaos.hits("held") else 0.0
-        loop.call_later(hold_s, self.broker.publish, message)
+            self._publish_in(rng.uniform(0, 2000), _timed(time_ms, energy, power + 1))
+        self._publish_in(rng.uniform(60, 2400) if chaos.hits("held") else 0.0, message)
         tenths = 100 + number % 250
         probe = Message(
             "probe/sensor/temperature/state", b"%.1f" % (tenths / 10), {"probe.temperature": tenths}, None
         )
         self.broker.publish(probe)
         loop.call_later(rng.uniform(55, 65), self._speak, number + 1)
+
+    def _publish_in(self, delay_s: float, message: Message) -> None:
+        """Late, but in time for its slot to be computed again and to arrive before the end."""
+        left_s = self._end_s - SETTLED_S - self.loop.time()
+        self.loop.call_later(max(0.0, min(delay_s, left_s)), self.broker.publish, message)
 
     # -- in place of what is below the seams -------------------------------------------------------------------------
 
