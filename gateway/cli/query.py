@@ -68,6 +68,13 @@ as_json_option = click.option(
 )
 
 
+def meter_options(command: F) -> F:
+    """Which meters, which span, and how to print."""
+    space = click.option("--space", help="Only the meters of this space and those within it.")
+    points = click.option("--point", "points", multiple=True, help="Only this point (may be repeated).")
+    return space(points(span_options(as_json_option(command))))
+
+
 @click.group()
 @site_argument
 @clock_options
@@ -117,10 +124,7 @@ def series(asked: Asked, point: str, period: str, start: str | None, end: str | 
 
 @query.command()
 @click.argument("quantity")
-@click.option("--space", help="Only the meters of this space and those within it.")
-@click.option("--point", "points", multiple=True, help="Only this point (may be repeated).")
-@span_options
-@as_json_option
+@meter_options
 @click.pass_obj
 def total(
     asked: Asked,
@@ -140,10 +144,7 @@ def total(
 
 @query.command()
 @click.argument("quantity", default="active_energy_import")
-@click.option("--space", help="Only the meters of this space and those within it.")
-@click.option("--point", "points", multiple=True, help="Only this point (may be repeated).")
-@span_options
-@as_json_option
+@meter_options
 @click.pass_obj
 def tariffs(
     asked: Asked,

@@ -41,17 +41,7 @@ class GaugeBody(msgspec.Struct):
     high: float | None
 
 
-class StateBody(msgspec.Struct):
-    kind: str
-    point: str
-    period: str
-    start: int
-    end: int
-    content: str
-    share: float
-    mean: float | None
-    low: float | None
-    high: float | None
+class StateBody(GaugeBody):
     changes: int | None
 
 

@@ -39,8 +39,13 @@ def _source(path: Path) -> Source:
     return Source(name, module, text, ast.parse(text))
 
 
-def imports(source: Source, *, with_types: bool = True) -> Iterator[str]:
+@cache
+def imports(source: Source, *, with_types: bool = True) -> tuple[str, ...]:
     """Dotted names a file imports, also inside functions; ``from a import b`` gives ``a.b``."""
+    return tuple(_imports(source, with_types))
+
+
+def _imports(source: Source, with_types: bool) -> Iterator[str]:
     skipped = set() if with_types else set(_type_checking(source.tree))
     for node in ast.walk(source.tree):
         if node in skipped:

@@ -105,7 +105,7 @@ PLANTED: dict[Callable[[], AbstractContextManager[object]], dict[str, float]] = 
     refusal_discards: {"refused": 0.7},
     login_page_taken_for_a_receipt: {"portal": 0.7, "outage": 1},
     gap_written_as_zero: {"dead": 1},
-    dirty_mark_after_commit: {"held": 0.5, "crash": 1, "crash_commit": 0.05},
+    dirty_mark_after_commit: {"held": 0.1, "crash_commit": 0.1},
     rollover_without_width: {"rollover": 1},
 }
 """Each with the faults it hides behind, and their rates."""
