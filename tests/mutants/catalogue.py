@@ -71,7 +71,7 @@ MUTANTS = (
         "gateway/store/readings.py",
         "return bool(row[-1] == crc(row[0], row[1], row[2], row[3], row[4]))",
         "return row[-1] is not None",
-        ("tests/store/test_proof.py", "tests/gateway"),
+        ("tests/store/test_scrub.py", "tests/fuzz/test_buffer_damage.py"),
     ),
     Mutant(
         "correction_forgets_the_old_value",
