@@ -69,9 +69,11 @@ $(PY):
 	$(PYTHON) -m venv $(VENV)
 
 # Bytecode is compiled on all cores at once; without it start-up is 2-5 times slower. A package may ship templates that
-# are no Python: compileall skips them and says so by its exit code, which is why that is not looked at.
+# are no Python: compileall skips them and says so by its exit code, which is why that is not looked at. A lock file is whole
+# and is taken as it stands (--no-deps): asked to resolve it, pip may want a newer release of what an extra names than the
+# lock pins, and ends without an environment.
 define install
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r $(1)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r $(1)
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-compile --editable .
 	@$(PY) -m compileall -qq -j 0 $(VENV)/lib $(ROOMS) || true
 endef

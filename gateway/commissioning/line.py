@@ -15,8 +15,8 @@ from typing import Protocol, Self
 from edge_config.schema import Bus, SerialBus
 from edge_config.site import LoadedSite
 from gateway.errors import ConfigError, NoAnswerError, NonsenseError, NotConnectedError, RefusedError
+from gateway.sources.bus_line import Tap
 from gateway.sources.modbus import PymodbusWire
-from gateway.sources.modbus_link import Tap
 from gateway.sources.poll import build_bus
 from gateway.sources.seam import Exchange
 

@@ -12,21 +12,16 @@ import asyncio
 from typing import Final
 
 from edge_config.schema import SerialBus, TcpBus
-from gateway.errors import NoAnswerError, NonsenseError, NotConnectedError, RefusedError, WireError
+from gateway.errors import NoAnswerError, NonsenseError, RefusedError, WireError
 from gateway.sources import faults
-from gateway.sources.modbus_link import READ_FUNCTIONS, Link, Tap
+from gateway.sources.bus_line import SILENCES_UNTIL_RECONNECT, Reconnect, Tap, until_silent
+from gateway.sources.modbus_link import READ_FUNCTIONS, Link
 from gateway.sources.request_plan import data_length
 from runtime import logs
 
 CONVERTER_SAYS_SILENT: Final = frozenset({0x0A, 0x0B})
 """Exceptions of a converter about a unit behind it: path unavailable, target did not respond."""
 
-RECONNECT_S_FIRST, RECONNECT_S_MAX = 0.5, 5.0
-
-SILENCES_UNTIL_RECONNECT: Final = 8
-"""Requests in a row without a byte, from any device, after which a TCP connection is taken for dead."""
-
-DRAIN_ROUNDS_MAX: Final = 5
 BITS_PER_CHARACTER: Final = 11
 OVERHEAD_CHARACTERS: Final = 8 + 5
 """A read request, and the reply's unit id, function, byte count and checksum."""
@@ -40,8 +35,7 @@ class PymodbusWire:
         self._tap = tap
         self._is_rtu = bus.kind != "modbus-tcp"
         self._link: Link | None = None
-        self._log = logs.get("sources.modbus").bind(bus=bus.id)
-        self._retry_at, self._retry_s, self._problem = 0.0, RECONNECT_S_FIRST, ""
+        self._reconnect = Reconnect(bus, logs.get("sources.modbus").bind(bus=bus.id))
         self._heard, self._heard_at = b"", 0.0
         self._silences, self._is_dirty = 0, False
         self._gap_s = _gap_s(bus)
@@ -89,6 +83,8 @@ class PymodbusWire:
         """What a time-out was: bytes that were no reply to this request, or nothing at all."""
         self._heard_at = asyncio.get_running_loop().time()  # the silence that drains the line starts here
         if self._heard:
+            if not self._is_rtu and link.is_out_of_step:
+                link.close()  # under TCP framing nothing but a new connection finds the beginning of a frame again
             return NonsenseError(faults.nonsense(unit_id, self._heard))
         self._silences += 1
         if isinstance(self._bus, TcpBus) and self._silences >= SILENCES_UNTIL_RECONNECT:
@@ -104,20 +100,14 @@ class PymodbusWire:
         """Under RTU framing: a frame's gap after a clean reply, else until a time-out passed without a byte.
 
         Raises NonsenseError when the line never falls silent."""
-        now = asyncio.get_running_loop().time
         quiet_s = self._bus.timeout_s if self._is_dirty else self._gap_s
-        started_at = now()
-        while (wait_s := self._heard_at + quiet_s - now()) > 0:
-            if now() - started_at > DRAIN_ROUNDS_MAX * self._bus.timeout_s:
-                raise NonsenseError(faults.NEVER_SILENT)
-            await asyncio.sleep(wait_s)
+        await until_silent(lambda: self._heard_at, quiet_s, self._bus.timeout_s)
 
     async def _connected(self) -> Link:
         """The link, connected. Raises NoAnswerError at once during the pause after a failed attempt."""
         if self._link is None:
             self._link = Link(self._bus, self._trace)
-        if asyncio.get_running_loop().time() < self._retry_at:
-            raise NotConnectedError(self._problem)
+        self._reconnect.refuse_early()
         try:
             is_connected = await self._link.connect()
         except UnicodeError:  # a host name that cannot be one
@@ -125,19 +115,10 @@ class PymodbusWire:
         if (task := asyncio.current_task()) is not None and task.cancelling():
             raise asyncio.CancelledError  # pymodbus connects by wait_for, which before Python 3.12 may swallow a stop
         if not is_connected:
-            raise self._not_connected()
-        if self._problem:
-            self._log.info("connected again")
-        self._retry_s, self._problem, self._silences = RECONNECT_S_FIRST, "", 0
+            raise self._reconnect.failed()
+        self._reconnect.made()
+        self._silences = 0
         return self._link
-
-    def _not_connected(self) -> NotConnectedError:
-        problem = faults.not_connected(self._bus)
-        (self._log.debug if self._problem else self._log.warning)("no connection", why=problem)
-        self._problem = problem
-        self._retry_at = asyncio.get_running_loop().time() + self._retry_s
-        self._retry_s = min(RECONNECT_S_MAX, 2 * self._retry_s)
-        return NotConnectedError(problem)
 
     def _trace(self, is_sending: bool, data: bytes) -> None:
         if self._is_rtu:

@@ -8,7 +8,6 @@ this takes 16 (docs/decisions/0004).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 from pymodbus.framer import FramerBase, FramerRTU, FramerSocket
@@ -16,15 +15,12 @@ from pymodbus.pdu import DecodePDU, ModbusPDU
 from pymodbus.transport import CommParams, CommType, ModbusProtocol
 
 from edge_config.schema import SerialBus, TcpBus
-from gateway.sources.serial_wire import parity_of
+from gateway.sources.bus_line import Tap, parity_of
 
 READ_FUNCTIONS: Final = frozenset({1, 2, 3, 4})
 """The gateway only ever reads."""
 
 TRANSACTION_MAX: Final = 65_000
-
-Tap = Callable[[bool, bytes], None]
-"""Told the bytes of each request sent (True), and at each piece received (False) all that is not yet understood."""
 
 
 class _RawReply(ModbusPDU):
@@ -71,6 +67,11 @@ class Link(ModbusProtocol):
         self._tap(True, frame)
         self.send(frame)
         return await answer
+
+    @property
+    def is_out_of_step(self) -> bool:
+        """The stream holds bytes that are no whole frame: where the next one begins can no longer be told."""
+        return bool(self.recv_buffer)
 
     def close(self, reconnect: bool = False) -> None:
         """Let go of the connection; ``connect`` makes another."""

@@ -17,9 +17,9 @@ from edge_config.site import LoadedSite
 from gateway.errors import NoAnswerError, NonsenseError, RefusedError, WireError, WrongDeviceError
 from gateway.model import Readings
 from gateway.sources import faults
+from gateway.sources.bus_line import Tap
 from gateway.sources.device_health import Health, ProbeGate
 from gateway.sources.modbus import PymodbusWire
-from gateway.sources.modbus_link import Tap
 from gateway.sources.overload import Overload
 from gateway.sources.owners import WRONG_IDENTITY
 from gateway.sources.poll_groups import Work, slow_every, spread

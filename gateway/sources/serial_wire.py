@@ -8,21 +8,17 @@ failed one for a whole time-out, so that a late reply is never taken for another
 from __future__ import annotations
 
 import asyncio
-import os.path
 import termios
-from collections.abc import Callable
 
 from pymodbus.transport.serialtransport import create_serial_connection
 
 from edge_config.schema import SerialBus, TcpBus
-from gateway.errors import NoAnswerError, NonsenseError, NotConnectedError, RefusedError
-from gateway.sources import faults, meter_faults
+from gateway.errors import NoAnswerError, NonsenseError, RefusedError
+from gateway.sources import meter_faults
+from gateway.sources.bus_line import SILENCES_UNTIL_RECONNECT, Reconnect, Tap, parity_of, until_silent
 from gateway.sources.line_request import LineRequest, line_request
 from runtime import logs
 
-RECONNECT_S_FIRST, RECONNECT_S_MAX = 0.5, 5.0
-SILENCES_UNTIL_RECONNECT = 8
-"""Requests in a row without a byte after which a TCP connection is taken for dead."""
 GAP_S_MIN = 0.02
 """Silence before a request, so that meters of other protocols see the end of what they did not understand; longer than
 Modbus's 3.5 characters from 2400 baud up (Modbus over Serial Line 1.02, 2.5.1.1)."""
@@ -30,12 +26,8 @@ GAP_CHARACTERS = 3.5
 REPLY_CHARACTERS_MAX = 270
 """The longest reply of any protocol here, with wake-up bytes."""
 HEARD_BYTES_MAX = 4096
-DRAIN_ROUNDS_MAX = 5
 FRAMES_MAX = 16
 """Replies of a DL/T 645 meter to one request, those that follow included."""
-
-Tap = Callable[[bool, bytes], None]
-"""Told the bytes of each request sent (True) and all that was heard since (False)."""
 
 
 class _Ear(asyncio.Protocol):
@@ -64,8 +56,7 @@ class LineWire:
         self._bus, self._tap = bus, tap
         self._ear = _Ear()
         self._transport: asyncio.Transport | None = None
-        self._log = logs.get("sources.serial").bind(bus=bus.id)
-        self._retry_at, self._retry_s, self._problem = 0.0, RECONNECT_S_FIRST, ""
+        self._reconnect = Reconnect(bus, logs.get("sources.serial").bind(bus=bus.id))
         self._silences, self._is_dirty = 0, False
         self._sent_at = 0.0
         self._character_s = (
@@ -147,30 +138,23 @@ class LineWire:
         """A gap after a clean reply, else until a time-out passed without a byte.
 
         Raises NonsenseError when the line never falls silent."""
-        now = asyncio.get_running_loop().time
         gap_s = max(GAP_S_MIN, GAP_CHARACTERS * self._character_s)
         quiet_s = self._bus.timeout_s if self._is_dirty else gap_s
-        started_at = now()
-        while (wait_s := self._ear.heard_at + quiet_s - now()) > 0:
-            if now() - started_at > DRAIN_ROUNDS_MAX * self._bus.timeout_s:
-                raise NonsenseError(faults.NEVER_SILENT)
-            await asyncio.sleep(wait_s)
+        await until_silent(lambda: self._ear.heard_at, quiet_s, self._bus.timeout_s)
 
     async def _connected(self) -> asyncio.Transport:
         """The open transport. Raises NotConnectedError at once during the pause after a failed attempt."""
         if self._transport is not None and self._ear.is_open:
             return self._transport
         self._disconnect()
-        if asyncio.get_running_loop().time() < self._retry_at:
-            raise NotConnectedError(self._problem)
+        self._reconnect.refuse_early()
         try:
             async with asyncio.timeout(self._bus.timeout_s):
                 self._transport, self._ear = await self._open()
         except (OSError, TimeoutError, UnicodeError, termios.error) as error:  # UnicodeError: no host name
-            raise self._not_connected() from error
-        if self._problem:
-            self._log.info("connected again")
-        self._retry_s, self._problem, self._silences = RECONNECT_S_FIRST, "", 0
+            raise self._reconnect.failed() from error
+        self._reconnect.made()
+        self._silences = 0
         return self._transport
 
     async def _open(self) -> tuple[asyncio.Transport, _Ear]:
@@ -188,16 +172,3 @@ class LineWire:
         if self._transport is not None:
             self._transport.close()
             self._transport = None
-
-    def _not_connected(self) -> NotConnectedError:
-        problem = faults.not_connected(self._bus)
-        (self._log.debug if self._problem else self._log.warning)("no connection", why=problem)
-        self._problem = problem
-        self._retry_at = asyncio.get_running_loop().time() + self._retry_s
-        self._retry_s = min(RECONNECT_S_MAX, 2 * self._retry_s)
-        return NotConnectedError(problem)
-
-
-def parity_of(bus: SerialBus) -> str:
-    """The line's parity; a pseudo-terminal, as a simulator gives, has none and refuses to be set to one."""
-    return "N" if os.path.realpath(bus.port).startswith("/dev/pts/") else bus.parity

@@ -150,6 +150,17 @@ async def test_on_tcp_crossed_and_late_replies_are_told_apart_by_their_transacti
     assert [isinstance(one, bytes) for one in seen] == [False, True, True, True]
 
 
+async def test_on_tcp_a_stream_out_of_step_is_left_for_a_new_connection() -> None:
+    """The second half of a frame that dribbles in with the replies after it spoils none of them."""
+
+    def in_two(asked: Asked) -> list[Say]:
+        frame = asked.frame(asked.truth)
+        return [(0.0, frame[:5]), (1.01 * TIMEOUT_S, frame[5:7]), (1.1 * TIMEOUT_S, frame[7:])]
+
+    seen = await poll(Hostile("modbus-tcp", once(in_two)))
+    assert [isinstance(one, bytes) for one in seen] == [False, True, True, True]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("extra", [b"\x00", b"\xff\xff\xff", bytes(30)])
 async def test_bytes_after_a_good_reply_spoil_one_poll_at_most(kind: Kind, extra: bytes) -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from edge_config.schema import SerialBus, TcpBus
 from gateway.errors import NoAnswerError, NonsenseError, RefusedError
-from gateway.sources.modbus import SILENCES_UNTIL_RECONNECT, PymodbusWire
+from gateway.sources.bus_line import SILENCES_UNTIL_RECONNECT
+from gateway.sources.modbus import PymodbusWire
 from gateway.sources.modbus_link import Link
 from tests.sources import slave as far_end
 from tests.sources.slave import Slave, crc, registers
@@ -230,7 +231,7 @@ async def test_a_bus_that_is_not_there_at_first_is_used_when_it_comes() -> None:
     with pytest.raises(NoAnswerError, match="no connection"):
         await wire.exchange(read())  # at once: the pause after a failed attempt lasts
     async with far_end.tcp(Slave(), port=port):
-        wire._retry_at = 0.0
+        wire._reconnect.not_before = 0.0
         assert await wire.exchange(read()) == registers(read())
         await wire.close()
 

@@ -15,8 +15,9 @@ import pytest
 from devices import cjt188, dlt645
 from edge_config.schema import SerialBus, TcpBus
 from gateway.errors import NoAnswerError, NonsenseError, NotConnectedError, RefusedError
+from gateway.sources.bus_line import SILENCES_UNTIL_RECONNECT
 from gateway.sources.line_request import WAKE_UP
-from gateway.sources.serial_wire import FRAMES_MAX, SILENCES_UNTIL_RECONNECT, LineWire
+from gateway.sources.serial_wire import FRAMES_MAX, LineWire
 from tests.sources.slave import crc
 
 TIMEOUT_S = 0.15
