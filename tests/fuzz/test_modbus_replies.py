@@ -41,26 +41,34 @@ def _quiet_pymodbus() -> None:
 
 
 class Memory(asyncio.Transport):
-    """A transport that is no socket: what is written is answered, piece by piece, from the loop."""
+    """A transport that is no socket: what is written is answered, piece by piece, from the loop, until it is closed."""
 
     def __init__(self, hear: Callable[[bytes], Pieces], receive: Callable[[bytes], None]) -> None:
         super().__init__()
-        self._hear, self._receive = hear, receive
+        self._hear, self._receive, self._is_open = hear, receive, True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         for piece in self._hear(bytes(data)):
-            asyncio.get_running_loop().call_soon(self._receive, piece)
+            asyncio.get_running_loop().call_soon(self._say, piece)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        self._is_open = False
 
     abort = close
+
+    def _say(self, piece: bytes) -> None:
+        if self._is_open:
+            self._receive(piece)
 
 
 def on_memory(kind: Kind, hear: Callable[[bytes], Pieces]) -> PymodbusWire:
     wire = PymodbusWire(TcpBus.model_construct(id="b", kind=kind, host="m", port=502, timeout_s=TIMEOUT_S))
     link = Link(wire._bus, wire._trace)
-    link.transport = Memory(hear, link.data_received)
+
+    async def connection() -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        return Memory(hear, link.data_received), link
+
+    link.call_create = connection
     wire._link = link
     return wire
 

@@ -127,6 +127,9 @@ class Line:
 class SimLink:
     """Stands where ``modbus_link.Link`` stands: one request in flight, replies matched by transaction or unit."""
 
+    is_out_of_step = False
+    """Frames arrive whole here."""
+
     def __init__(self, line: Line, trace: Callable[[bool, bytes], None]) -> None:
         self._line, self._trace, self._tid = line, trace, 0
         self._is_rtu = line.bus.kind != "modbus-tcp"
