@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Millis = Annotated[int, Field(ge=0, le=253_402_300_799_999, description="UTC epoch milliseconds")]
 Count = Annotated[int, Field(ge=0, le=9_007_199_254_740_991, description="exact in every JSON reader")]
 Number = Annotated[int, Field(ge=1, le=9_007_199_254_740_991)]
+RECEIVED_MAX = 200
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -154,6 +155,28 @@ class Receipt(BaseModel):
     sha256: str
     rejected: list[Rejected] = Field(default_factory=list)
     duplicate: bool = False
+    received: list[tuple[int, int]] = Field(
+        default_factory=list,
+        max_length=RECEIVED_MAX,
+        description="what is held of this epoch: disjoint (from_seq, to_seq] in order, the lowest first. Where the list is "
+        "full, nothing is said of what lies above it. A gateway that believes more delivered than this sends it again.",
+    )
+
+
+class Enrolment(Record):
+    """What a gateway posts once to ``/v1/enrolments``."""
+
+    token: str = Field(
+        min_length=20, max_length=200, description="the one-time token that `district enrol` printed"
+    )
+
+
+class Enrolled(BaseModel):
+    """The gateway's own key. It is told once; the district keeps only its digest."""
+
+    site: str
+    gateway: str
+    key: str
 
 
 class Fault(StrEnum):
@@ -166,6 +189,10 @@ class Fault(StrEnum):
     TOO_LARGE = "too_large"
     COVERED = "covered"
     """A part of the range was received before; ``covered`` names the parts."""
+    FENCED = "fenced"
+    """A later epoch of this gateway has begun: its buffer was restored or renewed. This epoch is closed; a person decides."""
+    CLONED = "cloned"
+    """The range was received before with other content: two machines speak as this gateway. A person decides."""
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"

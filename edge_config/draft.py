@@ -23,9 +23,9 @@ from edge_config.schema import (
     Site,
     SiteFile,
     Space,
-    Uplink,
     VirtualPoint,
 )
+from edge_config.uplinks import Uplink
 
 Profile = AnyProfile
 M = TypeVar("M", bound=BaseModel)

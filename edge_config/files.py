@@ -64,8 +64,9 @@ def secrets(draft: Draft, folder: Path) -> Iterator[Finding]:
         if broker.key_file is not None:
             yield from _secret(("brokers", index, "key_file"), folder / broker.key_file)
     for index, uplink in draft.uplinks.items():
-        if uplink.token_file is not None and uplink.enabled:
-            yield from _secret(("uplinks", index, "token_file"), folder / uplink.token_file)
+        for key in uplink.secret_keys if uplink.enabled else ():
+            if (name := getattr(uplink, key)) is not None:
+                yield from _secret(("uplinks", index, key), folder / name)
 
 
 def _readable(path: DocPath, file: Path) -> Iterator[Finding]:

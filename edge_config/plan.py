@@ -113,7 +113,7 @@ class BusPlan:
 class UplinkPlan:
     uplink: str
     kind: str
-    url: str
+    destination: str
     groups: tuple[str, ...] | None
     is_enabled: bool
 
@@ -168,7 +168,7 @@ def plan(site: LoadedSite, requests_of: RequestsOf, frames_of: FramesOf = every_
         buses=tuple(_bus(site, bus, requests_of, frames_of) for bus in site.file.buses),
         topics=tuple((broker.id, _topics(site, broker.id)) for broker in site.file.brokers),
         uplinks=tuple(
-            UplinkPlan(uplink.id, uplink.kind, uplink.url, uplink.only.quantities, uplink.enabled)
+            UplinkPlan(uplink.id, uplink.kind, uplink.destination, uplink.only.quantities, uplink.enabled)
             for uplink in site.file.uplinks
         ),
         readings_per_day=readings,

@@ -9,18 +9,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-PointId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\.[a-z][a-z0-9_]{0,31}$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-TopicPrefix = Annotated[str, Field(pattern=r"^[^+#/][^+#]{0,199}$")]
-PlaceTopic = Annotated[str, Field(pattern=r"^(?:[^+#/]+/)*\+(?:/[^+#/]+)*$")]
-EnergyCode = Annotated[str, Field(pattern=r"^[0-9]{2}[0-9A-Z]{3}$")]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from edge_config.section import EnergyCode, Id, PlaceTopic, PointId, Port, Section, TopicPrefix
+from edge_config.uplinks import Uplink
 
 
 class Site(Section):
@@ -148,30 +140,6 @@ class VirtualPoint(Section):
 class QuotaYear(Section):
     electricity_kwh: float | None = Field(default=None, gt=0)
     water_m3: float | None = Field(default=None, gt=0)
-
-
-class UplinkFilter(Section):
-    """What goes up: quantity groups of ``devices.quantities`` (energy, water, air, canteen, disinfection, …) and periods.
-
-    Events and point descriptions always go up."""
-
-    quantities: tuple[str, ...] | None = None
-    periods: tuple[Literal["15min", "hour", "day", "month"], ...] | None = None
-
-
-class HttpUplink(Section):
-    id: Id
-    kind: Literal["district-http"]
-    url: str = Field(pattern=r"^https?://")
-    token_file: str | None = None
-    only: UplinkFilter = UplinkFilter()
-    enabled: bool = True
-    batch_max: int = Field(default=1000, ge=1, le=5000)
-    interval_s: float = Field(default=20, ge=1, le=300)
-    """Seconds between looks at the change feed; the first wait is spread by a hash of the gateway id."""
-
-
-Uplink = HttpUplink
 
 
 class Listen(Section):

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from edge_config.problems import Finding
-from edge_config.schema import Section
+from edge_config.section import Section
 
 Tariff = Literal["sharp", "peak", "flat", "valley", "deep_valley"]
 TARIFFS: tuple[Tariff, ...] = get_args(Tariff)

@@ -6,8 +6,8 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
-from edge_config.schema import HttpUplink
 from edge_config.site import LoadedSite
+from edge_config.uplinks import Uplink
 from gateway.errors import RenewedError
 from gateway.feed import BufferFeed, mended
 from gateway.ingest import Door
@@ -15,6 +15,7 @@ from gateway.store.aside import is_malformed
 from gateway.store.scrub import Scrub
 from gateway.uplinks.drain import run_uplink
 from gateway.uplinks.feed import Identity
+from gateway.uplinks.kinds import Speaker, sender_of
 from runtime import logs
 from runtime.clock import Clock
 
@@ -31,13 +32,19 @@ async def deliver(site: LoadedSite, door: Door, clock: Clock) -> None:
         try:
             async with BufferFeed(site.buffer_path, door, clock) as feed, asyncio.TaskGroup() as group:
                 identity = Identity(site.file.site.id, site.file.gateway.id, feed.epoch)
+                speaker = Speaker(identity, site, lambda: door.points, feed, clock)
                 group.create_task(_until_renewed(door))
                 for uplink, wake in uplinks:
-                    group.create_task(run_uplink(uplink, identity, feed, clock, wake))
+                    group.create_task(_run(uplink, speaker, wake))
         except* RenewedError:
             log.info("the buffer begins another epoch, uplinks begin again")
         except* sqlite3.DatabaseError as errors:
             await _hand_over(door, errors)
+
+
+async def _run(uplink: Uplink, speaker: Speaker, wake: asyncio.Event) -> None:
+    async with sender_of(uplink, speaker) as sender:
+        await run_uplink(uplink, speaker.identity.gateway, speaker.feed, sender, speaker.clock, wake)
 
 
 async def scrub(path: Path, door: Door, clock: Clock) -> None:
@@ -72,8 +79,8 @@ async def _hand_over(door: Door, errors: BaseExceptionGroup[sqlite3.DatabaseErro
     await door.suspect(first)
 
 
-def with_paths(site: LoadedSite, uplink: HttpUplink) -> HttpUplink:
+def with_paths(site: LoadedSite, uplink: Uplink) -> Uplink:
     """Relative paths in a site file start at its folder."""
-    if uplink.token_file is None:
-        return uplink
-    return uplink.model_copy(update={"token_file": str(site.folder / uplink.token_file)})
+    named = {key: getattr(uplink, key) for key in uplink.secret_keys}
+    paths = {key: str(site.folder / name) for key, name in named.items() if name is not None}
+    return uplink.model_copy(update=paths)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -127,6 +127,11 @@ class Door:
         self._waiting.works.append((work, future))
         self.hurry()
         return await future
+
+    @property
+    def points(self) -> Mapping[str, Point]:
+        """By name, as they are now: adopted devices among them, each in the step the buffer counts it in."""
+        return self._accounts.points
 
     async def take_site(self, site: LoadedSite, points: Sequence[Point]) -> None:
         """Go on with a site that has more devices: all state is rebuilt from the buffer, as at a start. Between two

@@ -20,7 +20,7 @@ class UplinkCard:
     """``state`` ok, warn (something waits too long) or alarm (the last try failed)."""
 
     id: str
-    url: str
+    destination: str
     state: str
     word: str
     last: str
@@ -64,7 +64,7 @@ def uplink_card(desk: Desk, row: UplinkRow) -> UplinkCard:
     )
     return UplinkCard(
         row.uplink,
-        row.url,
+        row.destination,
         state,
         words(f"upload.{state}"),
         times.ago(row.delivered_at),

@@ -98,7 +98,7 @@ def lines(plan: Plan) -> Iterator[str]:
         (
             one.uplink,
             one.kind,
-            one.url,
+            one.destination,
             ", ".join(one.groups or ("everything",)),
             "" if one.is_enabled else "paused",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from edge_config.schema import Uplink
+from edge_config.uplinks import Uplink
 from gateway.query.snapshot import Snapshot
 from gateway.query.views import UplinkRow
 
@@ -38,7 +38,7 @@ def _row(connection: sqlite3.Connection, uplink: Uplink, newest: int) -> UplinkR
         "SELECT at FROM change WHERE seq > ? ORDER BY seq LIMIT 1", (cursor,)
     ).fetchone()
     return UplinkRow(
-        uplink=uplink.id, kind=uplink.kind, url=uplink.url, cursor=cursor, head=newest, waiting=newest - cursor,
+        uplink=uplink.id, kind=uplink.kind, destination=uplink.destination, cursor=cursor, head=newest, waiting=newest - cursor,
         waiting_since=oldest[0] if oldest else None, delivered=delivered, refused=refused, delivered_at=delivered_at,
         error=error, error_at=error_at,
     )  # fmt: skip

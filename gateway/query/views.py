@@ -194,7 +194,7 @@ class UplinkRow:
 
     uplink: str
     kind: str
-    url: str
+    destination: str
     cursor: int
     head: int
     waiting: int

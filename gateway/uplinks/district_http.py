@@ -18,7 +18,11 @@ from urllib.parse import urlsplit
 import httpx2
 
 from gateway.errors import UplinkError
-from gateway.uplinks.verdict import Reply, Trouble
+from gateway.uplinks.encode import encode
+from gateway.uplinks.feed import Identity
+from gateway.uplinks.sender import Stretch
+from gateway.uplinks.verdict import Keep, Reply, Trouble, Verdict, judge
+from runtime.clock import Clock
 
 CONNECT_S, TOTAL_S = 10.0, 60.0
 KEEP_ALIVE_S = 4.0
@@ -120,6 +124,22 @@ class DistrictHttp:
                 "write the one line that `district enrol` printed into it",
             )
         return {"authorization": f"Bearer {key}"}
+
+
+class DistrictSender:
+    """A district behind its wire: a stretch becomes a batch, its answer a verdict."""
+
+    def __init__(self, wire: DistrictHttp, identity: Identity, clock: Clock) -> None:
+        self._wire, self._identity, self._clock = wire, identity, clock
+        self.name = wire.url
+
+    async def send(self, stretch: Stretch) -> Verdict:
+        batch = encode(self._identity, stretch.from_seq, stretch.to_seq, stretch.changes)
+        try:
+            reply = await self._wire.post(batch.compressed())
+        except PostError as error:
+            return Keep(error.trouble, str(error), error.cure)
+        return judge(reply, batch, self._clock.now_ms())
 
 
 def may_carry_key(url: str) -> bool:

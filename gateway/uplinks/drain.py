@@ -1,4 +1,4 @@
-"""The loop of one uplink: cursor → range → encode → post → verify → move.
+"""The loop of one uplink, whatever its kind: cursor → range → filter → send → move.
 
 The end of a batch is committed before it is sent and the cursor moves only on a verdict that lets it: a crash at any
 line sends the same bytes again, and the district has their effect once. One request is in flight at a time, so batches
@@ -11,14 +11,13 @@ import asyncio
 import random
 from contextlib import suppress
 
-from edge_config.schema import HttpUplink
+from edge_config.uplinks import UplinkBase
 from gateway.model import Change
 from gateway.uplinks.backoff import first_wait_s, wait_s
-from gateway.uplinks.district_http import DistrictHttp, PostError
-from gateway.uplinks.encode import EncodedBatch, encode
-from gateway.uplinks.feed import Feed, Identity
+from gateway.uplinks.feed import Feed
 from gateway.uplinks.filter import chosen
-from gateway.uplinks.verdict import CutAt, Delivered, Keep, Poisoned, TooLarge, Trouble, Verdict, judge
+from gateway.uplinks.sender import Sender, Stretch
+from gateway.uplinks.verdict import CutAt, Delivered, Keep, Poisoned, TooLarge, Trouble
 from runtime import logs
 from runtime.clock import Clock
 
@@ -26,19 +25,22 @@ POISON_REASON_MAX = 500
 
 
 async def run_uplink(
-    uplink: HttpUplink, identity: Identity, feed: Feed, clock: Clock, wake: asyncio.Event | None = None
+    uplink: UplinkBase,
+    gateway: str,
+    feed: Feed,
+    sender: Sender,
+    clock: Clock,
+    wake: asyncio.Event | None = None,
 ) -> None:
-    """Deliver until cancelled. ``wake`` is set by whoever appends what cannot wait; it is cleared here. A relative
-    ``token_file`` starts at the working directory: the composition root hands in resolved paths."""
-    async with DistrictHttp(uplink.url, uplink.token_file) as wire:
-        drain = Drain(uplink, identity, feed, wire, clock)
-        await _idle(clock, first_wait_s(identity.gateway, uplink.interval_s), wake)
-        while True:
-            delay_s = await drain.step()
-            if delay_s is None:
-                await _idle(clock, uplink.interval_s, wake)
-            elif delay_s > 0:
-                await clock.sleep(delay_s)
+    """Deliver until cancelled. ``wake`` is set by whoever appends what cannot wait; it is cleared here."""
+    drain = Drain(uplink, feed, sender, clock)
+    await _idle(clock, first_wait_s(gateway, uplink.interval_s), wake)
+    while True:
+        delay_s = await drain.step()
+        if delay_s is None:
+            await _idle(clock, uplink.interval_s, wake)
+        elif delay_s > 0:
+            await clock.sleep(delay_s)
 
 
 async def _idle(clock: Clock, seconds: float, wake: asyncio.Event | None) -> None:
@@ -61,18 +63,11 @@ class Drain:
     """How an uplink gets on: how much it sends at once, and what it is in trouble with."""
 
     def __init__(
-        self, uplink: HttpUplink, identity: Identity, feed: Feed, wire: DistrictHttp, clock: Clock,
-        rng: random.Random | None = None,
-    ) -> None:  # fmt: skip
-        self._uplink, self._identity, self._feed, self._wire, self._clock = (
-            uplink,
-            identity,
-            feed,
-            wire,
-            clock,
-        )
+        self, uplink: UplinkBase, feed: Feed, sender: Sender, clock: Clock, rng: random.Random | None = None
+    ) -> None:
+        self._uplink, self._feed, self._sender, self._clock = uplink, feed, sender, clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter, no secret
-        self._log = logs.get("uplink").bind(uplink=uplink.id, url=wire.url)
+        self._log = logs.get("uplink").bind(uplink=uplink.id, to=sender.name)
         self._size_max = uplink.batch_max
         self._suspect_size, self._suspect_to = uplink.batch_max, 0
         self._failures = 0
@@ -91,8 +86,7 @@ class Drain:
             return 0.0
         if state.batch_to is None:
             await self._feed.begin(self._uplink.id, to_seq)
-        batch = encode(self._identity, state.cursor, to_seq, picked)
-        return await self._act(await self._verdict(batch), batch)
+        return await self._send(Stretch(state.cursor, to_seq, picked))
 
     async def _stretch(self, cursor: int, batch_to: int | None) -> list[Change]:
         """The changes of the batch that may be on its way, or else of the next one."""
@@ -114,45 +108,40 @@ class Drain:
         quantities = await self._feed.quantities() if only.quantities is not None else {}
         return chosen(changes, only, quantities)
 
-    async def _verdict(self, batch: EncodedBatch) -> Verdict:
-        try:
-            reply = await self._wire.post(batch.compressed())
-        except PostError as error:
-            return Keep(error.trouble, str(error), error.cure)
-        return judge(reply, batch, self._clock.now_ms())
-
-    async def _act(self, verdict: Verdict, batch: EncodedBatch) -> float:
-        match verdict:
+    async def _send(self, stretch: Stretch) -> float:
+        count = len(stretch.changes)
+        match await self._sender.send(stretch):
             case Delivered(refused):
-                await self._delivered(batch, refused)
-            case Keep():
-                return await self._keep(verdict)
+                await self._delivered(stretch, refused)
+            case Keep() as keep:
+                return await self._keep(keep)
             case CutAt(to_seq):
                 await self._feed.begin(self._uplink.id, to_seq)
             case TooLarge(reason, is_final):
-                if len(batch.seqs) == 1 and not is_final:
+                if count == 1 and not is_final:
                     return await self._keep(_single_too_large(reason))
-                self._size_max = max(1, len(batch.seqs) // 2)
-                await self._halve(batch, reason)
+                self._size_max = max(1, count // 2)
+                await self._halve(stretch, reason)
             case Poisoned(reason):
-                self._suspect_size, self._suspect_to = max(1, len(batch.seqs) // 2), batch.to_seq
-                await self._halve(batch, reason)
+                self._suspect_size, self._suspect_to = max(1, count // 2), stretch.to_seq
+                await self._halve(stretch, reason)
         return 0.0
 
-    async def _delivered(self, batch: EncodedBatch, refused: tuple[tuple[int, str], ...]) -> None:
-        await self._feed.delivered(self._uplink.id, batch.to_seq, len(batch.seqs), refused)
+    async def _delivered(self, stretch: Stretch, refused: tuple[tuple[int, str], ...]) -> None:
+        await self._feed.delivered(self._uplink.id, stretch.to_seq, len(stretch.changes), refused)
         if refused:
             self._log.warning("records were refused for ever", count=len(refused), first=refused[0])
         if self._trouble is not None:
             self._log.info("uplink works again", failures=self._failures)
         self._failures, self._trouble = 0, None
 
-    async def _halve(self, batch: EncodedBatch, reason: str) -> None:
-        """Go on with the first half of a batch; a record that is alone is put aside with the answer."""
-        if len(batch.seqs) == 1:
-            await self._delivered(batch, ((batch.seqs[0], reason[:POISON_REASON_MAX]),))
+    async def _halve(self, stretch: Stretch, reason: str) -> None:
+        """Go on with the first half of a stretch; a record that is alone is put aside with the answer."""
+        changes = stretch.changes
+        if len(changes) == 1:
+            await self._delivered(stretch, ((changes[0].seq, reason[:POISON_REASON_MAX]),))
             return
-        await self._feed.begin(self._uplink.id, batch.seqs[len(batch.seqs) // 2 - 1])
+        await self._feed.begin(self._uplink.id, changes[len(changes) // 2 - 1].seq)
 
     async def _keep(self, keep: Keep) -> float:
         """Say what is wrong once, and how long to wait. A repeat of the same trouble is only for DEBUG."""

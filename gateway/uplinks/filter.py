@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from devices.quantities import QUANTITIES
-from edge_config.schema import UplinkFilter
+from edge_config.uplinks import UplinkFilter
 from gateway.model import Change
 
 

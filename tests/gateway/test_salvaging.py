@@ -14,6 +14,7 @@ from gateway.ingest import Door
 from gateway.points import build_points
 from gateway.salvaging import salvage, salvage_waiting
 from gateway.store.aside import waiting
+from gateway.uplinks.kinds import Speaker
 from tests.store import damaged
 from tests.store.damaged import History
 
@@ -108,11 +109,11 @@ async def test_uplinks_begin_again_under_the_new_epoch(
 ) -> None:
     epochs: asyncio.Queue[str] = asyncio.Queue()
 
-    async def run_uplink(uplink: object, identity: object, *rest: object) -> None:
-        await epochs.put(identity.epoch)  # type: ignore[attr-defined]
+    async def run(uplink: object, speaker: Speaker, wake: object) -> None:
+        await epochs.put(speaker.identity.epoch)
         await asyncio.get_running_loop().create_future()
 
-    monkeypatch.setattr(delivery, "run_uplink", run_uplink)
+    monkeypatch.setattr(delivery, "_run", run)
     uplink = history.site.file.uplinks[0].model_copy(update={"enabled": True})
     site = history.site
     enabled = type(site)(

@@ -181,9 +181,8 @@ MUTANTS = (
            (JUDGE, ACCEPT)),
     # -- the uplink: the cursor
     Mutant("cursor_moved_on_fetch", "gateway/uplinks/drain.py",
-           "        batch = encode(self._identity, state.cursor, to_seq, picked)\n",
-           "        await self._feed.skip(self._uplink.id, to_seq)\n"
-           "        batch = encode(self._identity, state.cursor, to_seq, picked)\n",
+           "        return await self._send(Stretch(",
+           "        await self._feed.skip(self._uplink.id, to_seq)\n        return await self._send(Stretch(",
            (DRAIN,)),
     Mutant("any_200_is_a_receipt", "gateway/uplinks/verdict.py",
            "    if not _is_json(reply):\n        return _no_receipt(",
@@ -207,9 +206,9 @@ MUTANTS = (
         "        if cursor >= 0:\n            size =",
         (DRAIN,)),
     Mutant("poison_takes_its_batch_along", "gateway/uplinks/drain.py",
-           "        if len(batch.seqs) == 1:\n            await self._delivered(batch, ((batch.seqs[0],"
+           "        if len(changes) == 1:\n            await self._delivered(stretch, ((changes[0].seq,"
            " reason[:POISON_REASON_MAX]),))",
-           "        if batch.seqs:\n            await self._delivered(batch, tuple((seq, reason) for seq in batch.seqs))",
+           "        if changes:\n            await self._delivered(stretch, tuple((one.seq, reason) for one in changes))",
            (DRAIN,)),
     # -- completeness
     Mutant("estimated_counts_as_measured", "gateway/query/completeness.py",

@@ -350,7 +350,7 @@ def test_an_uplink_says_how_far_it_is_behind(campus: Campus) -> None:
         40,
         1,
     )
-    assert (row.delivered_at, row.error, row.error_at, row.url) == (
+    assert (row.delivered_at, row.error, row.error_at, row.destination) == (
         4000,
         "late",
         5000,

@@ -50,7 +50,7 @@ def in_the_world(world: World) -> Iterator[None]:
             "gateway.app.ControlServer": _Control,
             "gateway.app.memory": SimpleNamespace(settle=lambda: None),
             "gateway.sources.mqtt.Connection": partial(Connection, world.broker),
-            "gateway.uplinks.drain.DistrictHttp": partial(Wire, world.district),
+            "gateway.uplinks.district_http.DistrictHttp": partial(Wire, world.district),
             "gateway.uplinks.drain.random": chance,
             "gateway.store.database.sqlite3": SimpleNamespace(**{**vars(sqlite3), "connect": world.connect}),
             "gateway.store.database.uuid": epochs,

@@ -14,7 +14,7 @@ import pytest
 from district.app import create_app
 from district.serve import listen, serving
 from district.service import Service, enrol
-from edge_config.schema import HttpUplink
+from edge_config.uplinks import HttpUplink
 from gateway.uplinks.feed import Identity
 from tests.district.campus import NOW
 from tests.uplinks.front import Front, standing

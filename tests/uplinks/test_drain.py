@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from district.app import create_app
 from district.serve import listen, serving
 from district.service import Service, enrol
-from edge_config.schema import HttpUplink, UplinkFilter
+from edge_config.uplinks import HttpUplink, UplinkFilter
 from gateway.errors import StoreError
 from gateway.model import Change
-from gateway.uplinks.district_http import DistrictHttp
+from gateway.uplinks.district_http import DistrictHttp, DistrictSender
 from gateway.uplinks.drain import Drain, run_uplink
 from tests.district import campus
 from tests.district.campus import METER, NOW
@@ -53,7 +53,16 @@ async def draining(
     uplink: HttpUplink, feed: MemoryFeed, clock: SelfMovingClock | None = None
 ) -> AsyncIterator[Drain]:
     async with DistrictHttp(uplink.url, uplink.token_file, total_s=10.0) as wire:
-        yield Drain(uplink, IDENTITY, feed, wire, clock or SelfMovingClock(), random.Random(1))
+        now = clock or SelfMovingClock()
+        yield Drain(uplink, feed, DistrictSender(wire, IDENTITY, now), now, random.Random(1))
+
+
+async def running(
+    uplink: HttpUplink, feed: MemoryFeed, clock: SelfMovingClock, wake: asyncio.Event | None = None
+) -> None:
+    """The whole loop, as the collector runs it."""
+    async with DistrictHttp(uplink.url, uplink.token_file) as wire:
+        await run_uplink(uplink, IDENTITY.gateway, feed, DistrictSender(wire, IDENTITY, clock), clock, wake)
 
 
 async def drained(uplink: HttpUplink, feed: MemoryFeed, steps_max: int = 200) -> list[float]:
@@ -228,7 +237,7 @@ async def until(done: asyncio.Event, task: asyncio.Task[None]) -> None:
 
 async def test_the_loop_waits_its_turn_then_drains_without_waiting(line: Line) -> None:
     feed, clock = MemoryFeed(rows(60)), SelfMovingClock(limit=1)
-    await until(feed.done, asyncio.create_task(run_uplink(line.uplink(batch_max=10), IDENTITY, feed, clock)))
+    await until(feed.done, asyncio.create_task(running(line.uplink(batch_max=10), feed, clock)))
     assert (feed.cursor, line.effects()) == (60, 58)
     assert len(clock.slept) == 1
     assert 0 <= clock.slept[0] < 20
@@ -236,7 +245,7 @@ async def test_the_loop_waits_its_turn_then_drains_without_waiting(line: Line) -
 
 async def test_what_cannot_wait_is_sent_at_once(line: Line) -> None:
     feed, clock, wake = MemoryFeed(rows(5)), SelfMovingClock(limit=0), asyncio.Event()
-    task = asyncio.create_task(run_uplink(line.uplink(), IDENTITY, feed, clock, wake))
+    task = asyncio.create_task(running(line.uplink(), feed, clock, wake))
     wake.set()  # the clock stands still: only this can start it
     await asyncio.wait_for(feed.done.wait(), 60)
     feed.done.clear()
@@ -257,7 +266,7 @@ async def test_a_district_that_comes_back_gets_everything_once(
             id="d", kind="district-http", url=front.url, token_file=str(token_file), batch_max=10
         )
         clock = SelfMovingClock()
-        task = asyncio.create_task(run_uplink(uplink, IDENTITY, feed, clock))
+        task = asyncio.create_task(running(uplink, feed, clock))
         while not feed.errors:
             await asyncio.sleep(0)
         for stop_at in (30, 60):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from edge_config.schema import UplinkFilter
+from edge_config.uplinks import UplinkFilter
 from gateway.model import Change
 from gateway.uplinks.filter import chosen
 

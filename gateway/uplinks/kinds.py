@@ -1,0 +1,37 @@
+"""Which sender serves which kind of uplink. A kind's own libraries are imported only where a site file asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from edge_config.site import LoadedSite
+from edge_config.uplinks import Uplink
+from gateway.model import Point
+from gateway.uplinks.feed import Feed, Identity
+from gateway.uplinks.sender import Sender
+from runtime.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who speaks, and what a kind may ask: the site, its points by name as they are now, the feed, the time."""
+
+    identity: Identity
+    site: LoadedSite
+    points: Callable[[], Mapping[str, Point]]
+    feed: Feed
+    clock: Clock
+
+
+@asynccontextmanager
+async def sender_of(uplink: Uplink, speaker: Speaker) -> AsyncIterator[Sender]:
+    """The receiver of an uplink, with its connection for as long as the context lasts. Relative paths in ``uplink``
+    start at the working directory: the composition root hands in resolved ones."""
+    match uplink.kind:
+        case "district-http":
+            from gateway.uplinks.district_http import DistrictHttp, DistrictSender
+
+            async with DistrictHttp(uplink.url, uplink.token_file) as wire:
+                yield DistrictSender(wire, speaker.identity, speaker.clock)
