@@ -16,7 +16,7 @@ LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11
 help:
 	@echo "make demo         a simulated campus, end to end (ARGS=\"--history 3 --port-base 9000\")"
 	@echo "make test         everything: check, then real broker, real browser, a simulated day"
-	@echo "make check        format, lint, types, unit and property tests with branch coverage"
+	@echo "make check        format, lint, types, unit and property tests (COVERAGE=\"--cov --cov-branch\" for branch coverage)"
 	@echo "make bundle       the front-end bundle (node and npm)"
 	@echo "make lock         requirements/*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade for newer releases)"
 	@echo "make screenshots  the pictures of README.md, from the running demo"
@@ -31,13 +31,15 @@ help:
 demo: $(VENV)/demo.stamp bundle
 	@$(VENV)/bin/campus-gateway demo $(ARGS)
 
+# Many tests wait for a wire's time-out, hence more workers than cores; coverage doubles their work, hence only in `make test`.
 check: $(VENV)/dev.stamp
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m pytest -q -n 2 --dist loadfile -m "not real and not campus" --cov --cov-branch --cov-report=term $(PYTEST_ARGS)
+	$(PY) -m pytest -q -n 4 --dist loadfile -m "not real and not campus" $(COVERAGE) $(PYTEST_ARGS)
 
 # What a real peer is missing for is said in one line, and deselected; .ci/run makes that a failure.
+test: COVERAGE ?= --cov --cov-branch --cov-report=term
 test: check bundle
 	@missing="$$(.ci/real-peers)" || exit 1; \
 	CAMPUS_MISSING_PEERS="$$missing" $(PY) -m pytest -q -m "real or campus" $(PYTEST_ARGS)
