@@ -46,14 +46,14 @@ def refusal_discards() -> AbstractContextManager[object]:
     def wrong(reply: Reply, *more: Any) -> Any:
         return Delivered(()) if reply.status == 401 else judge(reply, *more)
 
-    return patch("gateway.uplinks.drain.judge", wrong)
+    return patch("gateway.uplinks.district_http.judge", wrong)
 
 
 def login_page_taken_for_a_receipt() -> AbstractContextManager[object]:
     def wrong(reply: Reply, *more: Any) -> Any:
         return Delivered(()) if reply.status == 200 else judge(reply, *more)
 
-    return patch("gateway.uplinks.drain.judge", wrong)
+    return patch("gateway.uplinks.district_http.judge", wrong)
 
 
 def gap_written_as_zero() -> AbstractContextManager[object]:
