@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from edge_config.site import LoadedSite
-from gateway.account import UNKNOWN, Account, Lot, account_of, lot_of, tolerance_ms_of
+from gateway.account import Account, Lot, account_of, lot_of, tolerance_ms_of
 from gateway.closed_slots import SILENT_MS_MAX, ClosedSlots
 from gateway.intervals import Sample
 from gateway.late_readings import LateReadings
@@ -123,6 +123,7 @@ class Accounts:
         if not marks:
             return
         start = min(_unread_from(mark) for mark in marks.values())
+        self._late.resume(connection, self._by_name.values(), start)
         for row in readings.since(connection, start):
             found = by_id.get(row.point_id)
             self.received_to = max(self.received_to or 0, row.measured_at + row.lag)
@@ -141,12 +142,18 @@ class Accounts:
 
     def book(self, connection: sqlite3.Connection, batch: Iterable[Readings], now: int) -> Outcome:
         """Store judged readings and everything that follows from them. Raises sqlite3.Error; nothing is kept then."""
-        outcome, rows, lots = Outcome(), NewRows(), self._lots.get
+        outcome, rows, lots, late = Outcome(), NewRows(), self._lots.get, self._late
         for group in batch:
             lot, at = lots(group.points) or self._lot(group.points), group.measured_at
             is_newest = at > max([account.newest_at for account in lot.accounts])
             is_first = not self._spoiled[0] <= at <= self._spoiled[1]
-            if is_newest and is_first and group.quality is Quality.GOOD and not lot.has_twins:
+            if (
+                is_newest
+                and is_first
+                and group.quality is Quality.GOOD
+                and not lot.has_twins
+                and not (late.ahead and late.may_meet(lot.point_ids, at))
+            ):
                 self._book(connection, lot, group, rows, outcome, now)
                 continue
             for account, reading in zip(lot.accounts, group.each(), strict=True):
@@ -221,6 +228,13 @@ class Accounts:
         """Raw readings before ``instant`` may be gone: slots there change only for the better."""
         self._closed.thin_to = instant
 
+    def brought(self, keys: Iterable[tuple[int, int]]) -> None:
+        """Rows of (measured_at, point_id) came into the buffer by another way than ``book``."""
+        by_id = {account.point_id: account for account in self._by_name.values()}
+        for at, point_id in keys:
+            if point_id in by_id:
+                self._late.note(by_id[point_id], at)
+
     def statement(self, connection: sqlite3.Connection, fields: dict[str, object], now: int) -> int:
         revision = notes.statement(connection, self._log, fields, now)
         self._log.flush(connection)
@@ -248,9 +262,8 @@ class Accounts:
             return
         outcome.stored += 1
         if quality is Quality.GOOD and steps is not None:
-            is_newest = account.newest_at == UNKNOWN or at > account.newest_at
             sample = Sample(at, steps, self._tolerance(account, at))
-            if is_newest:
+            if account.is_newest(at):
                 account.newest_at = at
                 self._count(connection, account, sample, outcome, now)
                 self._events.watch(connection, account, sample, outcome, now)

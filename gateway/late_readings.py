@@ -10,18 +10,20 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from gateway.account import Account
+from gateway.account import UNKNOWN, Account
 from gateway.closed_slots import ClosedSlots
 from gateway.intervals import Sample
 from gateway.model import QUARTER_MS
 from gateway.open_slots import OpenSlots
 from gateway.outcome import Outcome
 from gateway.recompute import samples_around, slots_again
-from gateway.store import intervals, left_out, readings
+from gateway.store import corrections, intervals, left_out, readings
+from gateway.store.corrections import Span
 from gateway.store.new_rows import NewRows
 from gateway.store.tally import Tally
 
 REVISE_AFTER_MS = 60_000
+NEVER: Span = (2**62, 0)
 SLOTS_MAX = 200
 """Computed again by one tick; the others wait for the next."""
 
@@ -38,6 +40,33 @@ class LateReadings:
         tolerance: Callable[[Account, int], int],
     ) -> None:
         self._closed, self._tally, self._touched, self._tolerance = closed, tally, touched, tolerance
+        self.ahead: dict[int, Span] = {}
+        """By point, between when and when rows may lie that are newer than its newest good reading: bad ones, and what a
+        salvage brought."""
+
+    def resume(self, connection: sqlite3.Connection, accounts: Iterable[Account], start: int) -> None:
+        """Find the bad readings from ``start`` on. Of a point that was silent then, older ones may be anywhere."""
+        self.ahead = dict(corrections.bad_since(connection, start))
+        for account in accounts:
+            if account.is_newest(start):
+                first = 0 if account.newest_at == UNKNOWN else account.newest_at
+                self.ahead[account.point_id] = first, max(start, self.ahead.get(account.point_id, (0, 0))[1])
+
+    def may_meet(self, point_ids: Iterable[int], at: int) -> bool:
+        """Whether a row may be there that has point and time of good readings which are about to be the newest."""
+        for point_id in point_ids:
+            first, last = self.ahead.get(point_id, NEVER)
+            if first <= at <= last:
+                return True
+            if first <= last < at:
+                del self.ahead[point_id]
+        return False
+
+    def note(self, account: Account, at: int) -> None:
+        """A row was kept that may be newer than the point's newest good reading."""
+        if account.is_newest(at):
+            first, last = self.ahead.get(account.point_id, NEVER)
+            self.ahead[account.point_id] = min(first, at), max(last, at)
 
     def is_new(
         self, connection: sqlite3.Connection, account: Account, row: readings.Row, rows: NewRows,
@@ -48,16 +77,23 @@ class LateReadings:
         known = readings.find(connection, account.point_id, row[0])
         if known is None:
             rows.add(row)
-            self._tally.book(row[0], (row[1],), is_good=row[4] == 0)
+            self._tally.book(row[0], (row[1],))
+            if row[4]:
+                self.note(account, row[0])
             return True
         if (known.value, known.quality) == (row[3], row[4]):
             outcome.repeated += 1
             return False
-        readings.correct(connection, known, row)
         outcome.corrected += 1
-        if known.quality and not row[4] and row[0] > account.newest_at:
+        if row[4] > known.quality:  # a bad word puts out no good one, which may be the same word
+            corrections.keep_worse(connection, known, row)
+            return False
+        readings.correct(connection, known, row)
+        if row[4] or row[3] is None:
+            return False
+        if account.is_newest(row[0]):
             return True  # the clock is here for the second time, and now it is right
-        self.take(connection, account, Sample(row[0], row[3] or 0, self._tolerance(account, row[0])), now)
+        self.take(connection, account, Sample(row[0], row[3], self._tolerance(account, row[0])), now)
         return False
 
     def take(self, connection: sqlite3.Connection, account: Account, sample: Sample, now: int) -> None:
@@ -67,6 +103,8 @@ class LateReadings:
             return
         self._touched.add(account.point.name)
         if slots.insert(sample):
+            if slots.reaches_back(sample):
+                intervals.mark_dirty(connection, account.point_id, slots.open_from - QUARTER_MS, now)
             return
         slots.first_at = min(slots.first_at, sample.at)
         intervals.mark_dirty(connection, account.point_id, sample.at, now)
@@ -86,6 +124,7 @@ class LateReadings:
         samples = samples_around(connection, account.point_id, start, partial(self._tolerance, account))
         expected_ms = round(account.point.expected_interval_s * 1000)
         again = slots_again(account.spec, expected_ms, samples, start, known)
+        self._touched.add(account.point.name)  # what a silent counter holds may be other than it was
         self._closed.put(connection, account, again, now)
         if start < self._closed.thin_to and all(interval.start != start for interval in again):
             left_out.keep(connection, account.point_id, start)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 RATES: dict[str, tuple[float, float]] = {
     # per Modbus request
     "late": (0.01, 0.3), "silent": (0.01, 0.3), "exception": (0.01, 0.2), "garbled": (0.01, 0.2), "crossed": (0.01, 0.2),
+    # per reply of a TCP bus that says nothing
+    #"torn": (0.1, 1.0),
     # per reply of a water meter
     "dip": (0.005, 0.03), "garbage": (0.005, 0.03),
     # per message, connection or PUBACK
