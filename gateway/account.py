@@ -33,6 +33,10 @@ class Account:
     watches: list[Watch] = field(default_factory=list)
     slots: OpenSlots | None = None
 
+    def is_newest(self, at: int) -> bool:
+        """Whether no good reading is known from then or later."""
+        return self.newest_at == UNKNOWN or at > self.newest_at
+
     def value(self, steps: int) -> float:
         return steps * self.num / self.den
 

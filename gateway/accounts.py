@@ -8,40 +8,28 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 
 from edge_config.site import LoadedSite
-from gateway.account import UNKNOWN, Account, Lot, account_of, lot_of, tolerance_ms_of
+from gateway.account import Account, Lot, account_of, lot_of, tolerance_ms_of
 from gateway.closed_slots import SILENT_MS_MAX, ClosedSlots
 from gateway.intervals import Sample
-from gateway.model import QUARTER_MS, Event, Level, Point, Quality, Reading, Readings
+from gateway.late_readings import LateReadings
+from gateway.model import QUARTER_MS, Event, Point, Quality, Reading, Readings
 from gateway.open_slots import Mark, OpenSlots
+from gateway.outcome import Outcome
 from gateway.points import parts
-from gateway.recompute import samples_around, slots_again
-from gateway.rules import devices as device_rules
+from gateway.raised_events import RaisedEvents
 from gateway.rules.watches import watches
 from gateway.steps import kept_step
-from gateway.store import changes, events, intervals, left_out, notes, points, readings, replacements
+from gateway.store import changes, events, intervals, notes, points, readings, replacements
 from gateway.store.changes import ChangeLog
 from gateway.store.new_rows import NewRows
 from gateway.store.set_back import Span, spoiled
 from gateway.store.tally import Tally
 from gateway.validate import LOTS_MAX
 
-REVISE_AFTER_MS = 60_000
 CLOSED_MAX = 4_000
 """Slots of all points that a tick closes, 0.1 s: after a clock leapt ahead, or a long silence, the next tick goes on."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a batch came to; the door turns it into metrics and urgency."""
-
-    stored: int = 0
-    repeated: int = 0
-    corrected: int = 0
-    urgent: bool = False
 
 
 class Accounts:
@@ -51,12 +39,10 @@ class Accounts:
         self._site, self._points = site, {point.name: point for point in all_points}
         self._by_name: dict[str, Account] = {}
         self._touched: set[str] = set()
-        self._take_log(ChangeLog(0))
         self._lots: dict[tuple[str, ...], Lot] = {}
         self._spans: list[tuple[int, int, int]] = []
-        self._offline = device_rules.offline(site.file.site.id)
-        self._clocks = device_rules.wrong_clock(site.file.site.id)
         self.tally = Tally()
+        self._take_log(ChangeLog(0))
         self.received_to: int | None = None
         """When the newest of the readings that ``restore`` read was received."""
         self._spoiled: Span = (0, 0)
@@ -106,8 +92,7 @@ class Accounts:
         open_events = events.open_events(connection)
         groups = watches(self._site, self._points.values(), open_events)
         for event in open_events:
-            self._offline.resume(event)
-            self._clocks.resume(event)
+            self._events.resume(event)
         self._spans = [(a, b, tolerance_ms_of(s)) for a, b, s in intervals.replay_spans(connection)]
         replaced = replacements.times(connection)
         self._by_name = {
@@ -123,6 +108,8 @@ class Accounts:
 
     def _take_log(self, log: ChangeLog) -> None:
         self._log, self._closed = log, ClosedSlots(log, self._site.zone)
+        self._events = RaisedEvents(log, self._site.file.site.id)
+        self._late = LateReadings(self._closed, self.tally, self._touched, self._tolerance)
 
     def _resume_slots(self, connection: sqlite3.Connection, now: int) -> None:
         by_id = {account.point_id: account for account in self._by_name.values()}
@@ -136,6 +123,7 @@ class Accounts:
         if not marks:
             return
         start = min(_unread_from(mark) for mark in marks.values())
+        self._late.resume(connection, self._by_name.values(), start)
         for row in readings.since(connection, start):
             found = by_id.get(row.point_id)
             self.received_to = max(self.received_to or 0, row.measured_at + row.lag)
@@ -154,12 +142,18 @@ class Accounts:
 
     def book(self, connection: sqlite3.Connection, batch: Iterable[Readings], now: int) -> Outcome:
         """Store judged readings and everything that follows from them. Raises sqlite3.Error; nothing is kept then."""
-        outcome, rows, lots = Outcome(), NewRows(), self._lots.get
+        outcome, rows, lots, late = Outcome(), NewRows(), self._lots.get, self._late
         for group in batch:
             lot, at = lots(group.points) or self._lot(group.points), group.measured_at
             is_newest = at > max([account.newest_at for account in lot.accounts])
             is_first = not self._spoiled[0] <= at <= self._spoiled[1]
-            if is_newest and is_first and group.quality is Quality.GOOD and not lot.has_twins:
+            if (
+                is_newest
+                and is_first
+                and group.quality is Quality.GOOD
+                and not lot.has_twins
+                and not (late.ahead and late.may_meet(lot.point_ids, at))
+            ):
                 self._book(connection, lot, group, rows, outcome, now)
                 continue
             for account, reading in zip(lot.accounts, group.each(), strict=True):
@@ -185,7 +179,7 @@ class Accounts:
             if slots is None or not slots.take(sample):
                 self._count(connection, account, sample, outcome, now)
             if account.watches:
-                self._watch(connection, account, sample, outcome, now)
+                self._events.watch(connection, account, sample, outcome, now)
 
     def _lot(self, points: tuple[str, ...]) -> Lot:
         """The accounts of a group's points, kept for the next such group."""
@@ -208,7 +202,7 @@ class Accounts:
                 left -= len(closed)
                 if left <= 0:
                     break
-        self._recompute(connection, now)
+        self._late.recompute(connection, self._by_name.values(), now)
         self._finish(connection)
 
     def device_state(
@@ -216,12 +210,7 @@ class Accounts:
     ) -> None:
         """Keep a device's state; offline opens an event and online closes it."""
         if notes.device_state(connection, device, state, detail, now):
-            event = None
-            if state == "offline":
-                event = self._offline.bad(device, now, detail)
-            elif state == "online":
-                event = self._offline.well(device, now)
-            self._raise(connection, event, Outcome(), now)
+            self._events.device_state(connection, device, state, detail, now)
             self._log.flush(connection)
 
     def tell(self, connection: sqlite3.Connection, found: Iterable[Event], now: int) -> None:
@@ -232,12 +221,19 @@ class Accounts:
 
     def say(self, connection: sqlite3.Connection, event: Event | None, now: int) -> None:
         """Keep an event that no reading raised."""
-        self._raise(connection, event, Outcome(), now)
+        self._events.put(connection, event, Outcome(), now)
         self._log.flush(connection)
 
     def shed_to(self, instant: int) -> None:
         """Raw readings before ``instant`` may be gone: slots there change only for the better."""
         self._closed.thin_to = instant
+
+    def brought(self, keys: Iterable[tuple[int, int]]) -> None:
+        """Rows of (measured_at, point_id) came into the buffer by another way than ``book``."""
+        by_id = {account.point_id: account for account in self._by_name.values()}
+        for at, point_id in keys:
+            if point_id in by_id:
+                self._late.note(by_id[point_id], at)
 
     def statement(self, connection: sqlite3.Connection, fields: dict[str, object], now: int) -> int:
         revision = notes.statement(connection, self._log, fields, now)
@@ -262,41 +258,19 @@ class Accounts:
         steps = None if value is None else round(value * account.den / account.num)
         # A plain number: an enum takes the slow way into SQLite.
         row = readings.row(at, account.point_id, received_at - at, steps, int(quality), reason)
-        if not self._is_new(connection, account, row, rows, outcome, now):
+        if not self._late.is_new(connection, account, row, rows, outcome, now):
             return
         outcome.stored += 1
         if quality is Quality.GOOD and steps is not None:
-            is_newest = account.newest_at == UNKNOWN or at > account.newest_at
             sample = Sample(at, steps, self._tolerance(account, at))
-            if is_newest:
+            if account.is_newest(at):
                 account.newest_at = at
                 self._count(connection, account, sample, outcome, now)
-                self._watch(connection, account, sample, outcome, now)
+                self._events.watch(connection, account, sample, outcome, now)
             else:
-                self._late(connection, account, sample, now)
+                self._late.take(connection, account, sample, now)
         elif reason == "device_clock":
-            self._raise(connection, self._clocks.bad(account.point.device, now, reason), outcome, now)
-
-    def _is_new(
-        self, connection: sqlite3.Connection, account: Account, row: readings.Row, rows: NewRows,
-        outcome: Outcome, now: int,
-    ) -> bool:  # fmt: skip
-        """Whether a reading that is not the point's newest is a new row; a repeat or a correction is not."""
-        rows.insert(connection)
-        known = readings.find(connection, account.point_id, row[0])
-        if known is None:
-            rows.add(row)
-            self.tally.book(row[0], (row[1],), is_good=row[4] == 0)
-            return True
-        if (known.value, known.quality) == (row[3], row[4]):
-            outcome.repeated += 1
-            return False
-        readings.correct(connection, known, row)
-        outcome.corrected += 1
-        if known.quality and not row[4] and row[0] > account.newest_at:
-            return True  # the clock is here for the second time, and now it is right
-        self._late(connection, account, Sample(row[0], row[3] or 0, self._tolerance(account, row[0])), now)
-        return False
+            self._events.wrong_clock(connection, account.point.device, outcome, now)
 
     def _count(
         self, connection: sqlite3.Connection, account: Account, sample: Sample, outcome: Outcome, now: int
@@ -319,63 +293,7 @@ class Accounts:
             self._touched.add(account.point.name)
             self._closed.put(connection, account, closed, now)
         if slots.resets or slots.dips:
-            self._falls(connection, account, outcome, now)
-
-    def _watch(
-        self, connection: sqlite3.Connection, account: Account, sample: Sample, outcome: Outcome, now: int
-    ) -> None:
-        for watch in account.watches:
-            event = watch.step(sample.at, account.value(sample.steps))
-            if event is not None:
-                self._raise(connection, event, outcome, now)
-
-    def _late(self, connection: sqlite3.Connection, account: Account, sample: Sample, now: int) -> None:
-        slots = account.slots
-        if slots is None:
-            return
-        self._touched.add(account.point.name)
-        if slots.insert(sample):
-            return
-        slots.first_at = min(slots.first_at, sample.at)
-        intervals.mark_dirty(connection, account.point_id, sample.at, now)
-
-    def _falls(self, connection: sqlite3.Connection, account: Account, outcome: Outcome, now: int) -> None:
-        slots = account.slots
-        if slots is None:
-            return
-        for before, after in slots.resets:
-            event = device_rules.register_fell(
-                self._site.file.site.id, account.point.name, after.at, account.value(before.steps),
-                account.value(after.steps), account.point.unit,
-            )  # fmt: skip
-            self._raise(connection, event, outcome, now)
-        dips = [(account.point.name, "dip", 1, f"{account.value(dip.steps):g}") for dip in slots.dips]
-        notes.reject(connection, dips, now)
-        slots.resets.clear()
-        slots.dips.clear()
-
-    def _raise(self, connection: sqlite3.Connection, event: Event | None, outcome: Outcome, now: int) -> None:
-        if event is None:
-            return
-        events.put(connection, self._log, event, now)
-        outcome.urgent = outcome.urgent or event.level <= Level.MAJOR
-
-    # -- late data --------------------------------------------------------------------------------------------------
-
-    def _recompute(self, connection: sqlite3.Connection, now: int) -> None:
-        """Slots that late or corrected readings fell into a minute ago, computed again from the buffer: at most one
-        revision per slot and minute (ARCHITECTURE 5)."""
-        by_id = {account.point_id: account for account in self._by_name.values()}
-        for point_id, start in intervals.dirty(connection, now - REVISE_AFTER_MS, limit=200):
-            account = by_id.get(point_id)
-            if account is not None and account.slots is not None:
-                samples = samples_around(connection, point_id, start, partial(self._tolerance, account))
-                expected_ms = round(account.point.expected_interval_s * 1000)
-                again = slots_again(account.spec, expected_ms, samples, start, account.slots)
-                self._closed.put(connection, account, again, now)
-                if start < self._closed.thin_to and all(interval.start != start for interval in again):
-                    left_out.keep(connection, point_id, start)
-            intervals.clear_dirty(connection, point_id, start, start + QUARTER_MS)
+            self._events.falls(connection, account, slots, outcome, now)
 
     def _tolerance(self, account: Account, at: int) -> int:
         for start, end, tolerance in self._spans:

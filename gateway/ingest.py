@@ -17,11 +17,12 @@ from typing import Any, Self, TypeVar
 from edge_config.site import LoadedSite
 from gateway import damage
 from gateway.account import newest_readings
-from gateway.accounts import Accounts, Outcome
+from gateway.accounts import Accounts
 from gateway.answering import answer, give
 from gateway.errors import StoreError
 from gateway.model import Point, Readings
 from gateway.opening import Opening, refuse_epoch
+from gateway.outcome import Outcome
 from gateway.own_clock import OwnClock
 from gateway.settling import Settling
 from gateway.store import notes, proof

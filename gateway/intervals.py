@@ -16,7 +16,8 @@ from gateway.model import QUARTER_MS, Content, Interval, Period
 
 
 class Sample(NamedTuple):
-    """A good reading: time, value in steps, and how far (ms) it may stand from a boundary and still count as measured."""
+    """A good reading: time, value in steps, and how far (ms) it may stand from a boundary and still count as measured.
+    Negative where it is no reading but the register on a boundary whose neighbours stood too far away."""
 
     at: int
     steps: int
@@ -99,7 +100,7 @@ def counter_interval(spec: CounterSpec, start: int, samples: Sequence[Sample]) -
     last_in = right if samples[right].at == end else right - 1
     closing = _boundary(spec, end, samples, last_in)
     steps = _flow(spec, samples, first, last_in, opening, closing)
-    gaps_ok = _is_measured(samples, first if left is None else left, start) and _is_measured(
+    gaps_ok = is_measured(samples, first if left is None else left, start) and is_measured(
         samples, last_in, end
     )
     share = (end - max(start, samples[first].at)) / QUARTER_MS if gaps_ok else _covered(samples, start, end)
@@ -185,11 +186,11 @@ def _flow(
     return closing - opening + jumps
 
 
-def _is_measured(samples: Sequence[Sample], before: int, boundary: int) -> bool:
+def is_measured(samples: Sequence[Sample], before: int, boundary: int) -> bool:
     """Both neighbours of a boundary lie within their tolerance of it."""
     a = samples[before]
     if a.at >= boundary:
-        return True
+        return a.tolerance_ms >= 0
     if before + 1 == len(samples):
         return False
     b = samples[before + 1]

@@ -7,10 +7,18 @@ without a right neighbour are missing, and come out again, estimated, when the n
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from dataclasses import dataclass
 
-from gateway.intervals import CounterSpec, GaugeSpec, Sample, counter_interval, gauge_interval, rise
+from gateway.intervals import (
+    CounterSpec,
+    GaugeSpec,
+    Sample,
+    counter_interval,
+    gauge_interval,
+    is_measured,
+    rise,
+)
 from gateway.model import QUARTER_MS, Interval
 from gateway.slots import quarter_start
 
@@ -22,7 +30,8 @@ CLOSED_MAX = 96
 @dataclass(frozen=True, slots=True)
 class Mark:
     """What is kept of a point's open slot: see ``watermark`` in the schema. ``open_from`` is the first slot whose value is
-    not final; ``left`` the newest sample a restart needs; ``open_steps`` the register at ``open_from`` while waiting."""
+    not final; ``left`` the newest sample a restart needs; ``open_steps`` the register at ``open_from`` while waiting. The
+    tolerance of ``left`` is then its complement, and negative, where that register lies between readings too far apart."""
 
     first_at: int
     closed_to: int
@@ -120,11 +129,33 @@ class OpenSlots:
         if sample.at < self.closed_to or (sample.at <= first and not is_new_first):
             if first <= sample.at <= self.open_from:
                 self._samples[0] = sample  # a nearer left neighbour of the open slot's first boundary
+            elif sample.at < self.open_from < first:
+                self._take_left(sample)
             return False
         self.first_at = min(self.first_at, sample.at)
         self._samples = [known for known in self._samples if known.at != sample.at]
         insort(self._samples, sample)
         return True
+
+    def _take_left(self, sample: Sample) -> None:
+        """The open slot's first boundary had no left neighbour: the point's first samples are still in it."""
+        self.first_at = min(self.first_at, sample.at)
+        self._samples.insert(0, sample)
+        if isinstance(self._spec, CounterSpec) and self.is_waiting:
+            self._collapse(self._spec)
+
+    def reaches_back(self, sample: Sample) -> bool:
+        """Whether the slot before the open one ends by this sample: a counter's first one from their boundary on."""
+        place = bisect_left(self._samples, (self.open_from,))
+        return self._is_counter and 0 < place < len(self._samples) and self._samples[place].at == sample.at
+
+    def correct(self, again: OpenSlots) -> None:
+        """While a counter is silent, take what late samples before its newest one have changed from the same samples counted
+        ``again``."""
+        is_same = (again.open_from, again.newest.at) == (self.open_from, self.newest.at)
+        if isinstance(self._spec, CounterSpec) and self.is_waiting and is_same:
+            self._samples = again._samples
+            self._collapse(self._spec)
 
     def expire(self, now: int) -> list[Interval]:
         """Close what is over and past its grace, at most ``CLOSED_MAX`` slots; a counter stays open for the sample that will
@@ -149,20 +180,23 @@ class OpenSlots:
     def mark(self) -> Mark:
         """The state to keep; read it after every change that is committed."""
         if self.open_from < self.closed_to and len(self._samples) > 1 and isinstance(self._spec, CounterSpec):
-            return Mark(
-                self.first_at, self.closed_to, self.open_from, self._samples[-1], self._samples[0].steps
-            )
+            opening, newest = self._samples[0], self._samples[-1]
+            if opening.tolerance_ms < 0:
+                newest = newest._replace(tolerance_ms=~newest.tolerance_ms)
+            return Mark(self.first_at, self.closed_to, self.open_from, newest, opening.steps)
         return Mark(self.first_at, self.closed_to, self.open_from, self._samples[0], None)
 
     @classmethod
     def restore(cls, spec: CounterSpec | GaugeSpec, expected_interval_ms: int, mark: Mark) -> OpenSlots:
         """The account as it stood; feed it the good readings after ``mark.left`` again."""
-        slots = cls(spec, expected_interval_ms, mark.left)
+        is_near = mark.left.tolerance_ms >= 0
+        left = mark.left if is_near else mark.left._replace(tolerance_ms=~mark.left.tolerance_ms)
+        slots = cls(spec, expected_interval_ms, left)
         slots.first_at, slots.closed_to, slots.open_from = mark.first_at, mark.closed_to, mark.open_from
         if mark.open_steps is not None and mark.left.at > mark.open_from:
             opened_at = max(mark.open_from, mark.first_at)
-            opening = Sample(opened_at, mark.open_steps, mark.left.at - opened_at)
-            slots._samples = [opening, mark.left]
+            opening = Sample(opened_at, mark.open_steps, left.at - opened_at if is_near else -1)
+            slots._samples = [opening, left]
         slots._calm_to = slots._end_of_calm()
         return slots
 
@@ -206,6 +240,8 @@ class OpenSlots:
         self.open_from = end
         self.closed_to = max(self.closed_to, end)
         self._trim()
+        if isinstance(self._spec, CounterSpec) and self.is_waiting and not self.is_behind:
+            self._collapse(self._spec)  # what came was late itself: its own slot is closed as well
         return closed
 
     def _trim(self) -> None:
@@ -227,4 +263,6 @@ class OpenSlots:
         )
         opening = newest.steps - (known.steps or 0)
         opened_at = max(self.open_from, self.first_at)  # a new meter's first slot begins at its first sample
-        self._samples = [Sample(opened_at, opening, newest.at - opened_at), newest]
+        before = max(0, bisect_left(self._samples, (self.open_from + 1,)) - 1)
+        is_near = opened_at > self.open_from or is_measured(self._samples, before, self.open_from)
+        self._samples = [Sample(opened_at, opening, newest.at - opened_at if is_near else -1), newest]

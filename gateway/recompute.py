@@ -49,11 +49,13 @@ def slots_again(
     start: int,
     known: OpenSlots,
 ) -> list[Interval]:
-    """The slot at ``start`` and its neighbours by ``samples``, as far as ``known`` has closed them."""
+    """The slot at ``start`` and its neighbours by ``samples``, as far as ``known`` has closed them; what ``known`` holds of a
+    silent counter is corrected by them."""
     if not samples:
         return []
     first = quarter_start(max((s.at for s in samples if s.at < start), default=start))
-    last = min((s.at for s in samples if s.at >= start + QUARTER_MS), default=start)
+    held_to = samples[-1].at + samples[-1].tolerance_ms if isinstance(spec, GaugeSpec) else start
+    last = min((s.at for s in samples if s.at >= start + QUARTER_MS), default=max(start, held_to))
     if samples[0].at > known.first_at:  # its own first slot lacks the neighbour before it
         first = max(first, quarter_start(samples[0].at) + QUARTER_MS)
     scratch = OpenSlots(spec, expected_interval_ms, samples[0])
@@ -62,7 +64,8 @@ def slots_again(
         again += scratch.add(sample)
         while more := scratch.catch_up():
             again += more
+    known.correct(scratch)
     if isinstance(spec, GaugeSpec):  # what it held needs no later sample to tell it
-        while more := scratch.expire(min(known.closed_to, start + QUARTER_MS) + GRACE_MAX_MS):
+        while more := scratch.expire(min(known.closed_to, last + QUARTER_MS) + GRACE_MAX_MS):
             again += more
     return [i for i in again if first <= i.start <= last and i.end <= known.closed_to]

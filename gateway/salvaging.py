@@ -119,7 +119,9 @@ class _Salvage:
         )
         await self._each(
             source.readings(start, end),
-            lambda c, a, piece: carrier.readings(c, a.tally, piece.rows, self.clock.now_ms()),
+            lambda c, a, piece: a.brought(
+                carrier.readings(c, a.tally, piece.rows, self.clock.now_ms()),
+            ),
             _lost_readings,
         )
 

@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from edge_config.schema import SiteFile
-from gateway.accounts import Accounts, Outcome
+from gateway.accounts import Accounts
 from gateway.going_back import GoingBack
 from gateway.model import Quality, Reading, Readings, groups_of
+from gateway.outcome import Outcome
 from gateway.own_clock import Moment
 from gateway.rules import clock as clock_rules
 from gateway.store import events, gaps, notes, unsynced

@@ -145,20 +145,23 @@ class Carrier:
                 events.insert(connection, event, self._seqs.get(row[9], 0))
                 self._count("event")
 
-    def readings(self, connection: sqlite3.Connection, tally: Tally, rows: Sequence[Row], now: int) -> None:
-        """Late readings; a slot that no interval tells of is computed again."""
+    def readings(
+        self, connection: sqlite3.Connection, tally: Tally, rows: Sequence[Row], now: int
+    ) -> list[tuple[int, int]]:
+        """Late readings; a slot that no interval tells of is computed again. Their keys, as (measured_at, point_id)."""
         fresh = [
             readings.row(at, self.ids[point], lag, value, quality, reason)
             for at, point, lag, value, quality, reason, _ in rows
         ]
         for row in fresh:
             if connection.execute(_READING, row).rowcount:
-                tally.book(row[0], [row[1]], is_good=row[4] == 0)
+                tally.book(row[0], [row[1]])
                 self._count("reading")
         tally.flush(connection)
         for point_id, start in sorted({(row[1], row[0] - row[0] % QUARTER_MS) for row in fresh}):
             if not connection.execute(_IS_TOLD, (point_id, start, point_id, start)).fetchone():
                 intervals.mark_dirty(connection, point_id, start, now)
+        return [row[:2] for row in fresh]
 
     def small(
         self,

@@ -45,8 +45,6 @@ class Tally:
     """Told the keys (measured_at, point_id) of new rows of a settled time; see ``audit``."""
     _open: dict[int, Counter[int]] = field(default_factory=dict)
     _late: Counter[int] = field(default_factory=Counter)
-    _doubtful: set[tuple[int, int]] = field(default_factory=set)
-    """Keys of bad readings since ``settled_to``: a good one of the same point and millisecond takes such a row's place."""
 
     def restore(self, connection: sqlite3.Connection, now: int) -> None:
         """Take up the kept figures, and count what came since. Readings from before there was a tally are left to the first
@@ -63,22 +61,12 @@ class Tally:
             " AND start >= :since GROUP BY 1, 2",
             {"quarter": QUARTER_MS, "since": self.settled_to},
         )
-        self._open, self._late, self._doubtful = {}, Counter(), set()
+        self._open, self._late = {}, Counter()
         for quarter, point_id, count in rows:
             self._open.setdefault(quarter, Counter())[point_id] += count
-        self._doubtful.update(
-            connection.execute(
-                "SELECT measured_at, point_id FROM reading WHERE measured_at >= ? AND quality <> 0",
-                (self.settled_to,),
-            )
-        )
 
-    def book(self, at: int, point_ids: Sequence[int], *, is_good: bool = True) -> None:
-        """Count new rows measured at ``at``, one of each point; one that takes a bad row's place is no new one."""
-        if not is_good:
-            self._doubtful.update((at, point_id) for point_id in point_ids)
-        elif self._doubtful:
-            point_ids = [point_id for point_id in point_ids if (at, point_id) not in self._doubtful]
+    def book(self, at: int, point_ids: Sequence[int]) -> None:
+        """Count new rows measured at ``at``, one of each point."""
         if at >= self.settled_to:
             quarter = at - at % QUARTER_MS
             counts = self._open.get(quarter)
@@ -107,7 +95,6 @@ class Tally:
         for quarter in [quarter for quarter in self._open if quarter < limit]:
             over.update(self._open.pop(quarter))
         _add(connection, "accepted", over)
-        self._doubtful = {key for key in self._doubtful if key[0] >= limit}
         self.settled_to = limit
         put_meta(connection, {SETTLED_TO: str(limit)})
 
@@ -130,7 +117,6 @@ class Tally:
             if at >= self.settled_to:
                 early[point_id] += 1
                 self._open.setdefault(quarter_start(at), Counter())[point_id] -= 1
-                self._doubtful.discard((at, point_id))
         _add(connection, "accepted", early)
         _add(connection, "shed", counts)
         _add(connection, "told", shed.told)

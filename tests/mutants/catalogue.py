@@ -82,7 +82,7 @@ MUTANTS = (
     ),
     Mutant(
         "late_reading_leaves_no_mark",
-        "gateway/accounts.py",
+        "gateway/late_readings.py",
         "        slots.first_at = min(slots.first_at, sample.at)\n"
         "        intervals.mark_dirty(connection, account.point_id, sample.at, now)\n",
         "        slots.first_at = min(slots.first_at, sample.at)\n",
@@ -90,7 +90,7 @@ MUTANTS = (
     ),
     Mutant(
         "every_repeat_is_a_new_row",
-        "gateway/accounts.py",
+        "gateway/late_readings.py",
         "if (known.value, known.quality) == (row[3], row[4]):",
         "if known.value == row[3] and known.quality != row[4]:",
         (ACCOUNTS,),

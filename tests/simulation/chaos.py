@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 RATES: dict[str, tuple[float, float]] = {
     # per Modbus request
     "late": (0.01, 0.3), "silent": (0.01, 0.3), "exception": (0.01, 0.2), "garbled": (0.01, 0.2), "crossed": (0.01, 0.2),
+    # per reply of a TCP bus that says nothing
+    "torn": (0.1, 1.0),
     # per reply of a water meter
     "dip": (0.005, 0.03), "garbage": (0.005, 0.03),
     # per message, connection or PUBACK
@@ -54,10 +56,9 @@ class Options:
         rng = random.Random(f"{seed}/options")
         faults = {}
         for name in FAULTS:
-            low, high = RATES.get(name, (1.0, 1.0))
-            is_on, rate = rng.random() < CHANCE, low * (high / low) ** rng.random()
-            if is_on:
-                faults[name] = round(rate, 5)
+            dice, (low, high) = random.Random(f"{seed}/options/{name}"), RATES.get(name, (1.0, 1.0))
+            if dice.random() < CHANCE:
+                faults[name] = round(low * (high / low) ** dice.random(), 5)
         storm_s = rng.uniform(1200, 2100) if rng.random() > LONG else rng.uniform(5000, 9000)
         return cls(seed, faults, storm_s)
 

@@ -135,10 +135,14 @@ class SimLink:
         self._is_rtu = line.bus.kind != "modbus-tcp"
         self._waiting: tuple[int, int, asyncio.Future[bytes]] | None = None
         self.transport: object | None = None
+        self.is_out_of_step = False
+        """Half a frame came, and where the next one begins nobody can tell: nothing is heard until it is connected again."""
 
     async def connect(self) -> bool:
         await asyncio.sleep(0.01)
         is_down = self._line.chaos.is_down("line_down", asyncio.get_running_loop().time(), self._line.bus.id)
+        if self.transport is None:
+            self.is_out_of_step = False
         self.transport = None if is_down else self
         return not is_down
 
@@ -166,7 +170,9 @@ class SimLink:
         if self.transport is None:
             return
         self._trace(False, frame)
-        if self._waiting is None:
+        if not self._is_rtu and not said and self._line.chaos.hits("torn"):
+            self.is_out_of_step = True
+        if self._waiting is None or self.is_out_of_step:
             return
         asked_tid, asked_unit, waiting = self._waiting
         is_its = unit_id == asked_unit and (self._is_rtu or tid == asked_tid)
