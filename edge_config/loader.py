@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from devices import profile as device_profile
-from edge_config import calendar_file, checks, files, measuring, web_file
+from edge_config import calendar_file, checks, files, measuring, national_checks, web_file
 from edge_config.draft import Draft, Profile, draft
 from edge_config.explain import NUMBERS, explain, path_of
 from edge_config.problems import DocPath, Finding, Problem, SiteProblems
@@ -44,6 +44,7 @@ def load_site(path: Path, *, with_secrets: bool = True, web: str | None = None) 
     _sort(document, checks.cross_check(found, data), errors, warnings)
     if with_secrets:
         _sort(document, files.secrets(found, path.parent), errors, warnings)
+        _sort(document, national_checks.secrets(found, path.parent), errors, warnings)
     limits = _limits(document, path.parent, found, errors, warnings)
     calendar = _calendar(document, path.parent, errors)
     tariffs = _tariffs(document, path.parent, errors, warnings)
