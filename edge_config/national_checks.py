@@ -138,6 +138,9 @@ def _taken_twice(uplink: NationalUplink, path: DocPath) -> Iterator[Finding]:
 
 
 def _unmapped(draft: Draft, uplink: NationalUplink, path: DocPath) -> Iterator[Finding]:
+    """Meters with a code that nobody named. A name that was mistyped has been told, and is not told again as two."""
+    if not uplink.meters.keys() <= draft.ids.get("devices", {}).keys():
+        return
     for device in draft.devices.values():
         if device.id in uplink.meters or not _is_due(draft, uplink, device):
             continue

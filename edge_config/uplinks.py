@@ -92,7 +92,7 @@ class NationalUplink(UplinkBase):
     @property
     def destination(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port} ({self.dialect})"
+        return f"{host}:{self.port} ({self.dialect}, {self.building_id}/{self.gateway_id})"
 
 
 Uplink = Annotated[HttpUplink | NationalUplink, Field(discriminator="kind")]

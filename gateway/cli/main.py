@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "gateway.cli.simulate:simulate",
         "Simulate a site's devices (模拟设备), live or as history.",
     ),
+    "centre": (
+        "gateway.cli.centre:centre",
+        "Be an energy centre of the national protocol (模拟能耗监测中心), to try an uplink against.",
+    ),
     "replay": (
         "gateway.cli.replay:replay",
         "Feed readings with their own times through the ingest door (补录).",

@@ -18,6 +18,7 @@ from edge_config.dialect import OURS, Dialect, Word
 from gateway.uplinks.national.trouble import NonsenseFromCentreError
 
 NAME_LENGTH_MAX = 60
+TIME_LENGTHS = (14, 19)
 TIME_FORMS = ("%Y%m%d%H%M%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d %H:%M:%S")
 
 
@@ -79,6 +80,8 @@ def _texts(elements: Iterable[Element]) -> tuple[dict[str, str], set[str]]:
 
 def centre_time_ms(text: str, zone: ZoneInfo) -> int | None:
     """A centre's local time as UTC ms; None for what is no time."""
+    if len(text) not in TIME_LENGTHS:
+        return None  # strptime would read 13 digits as a time, too
     for form in TIME_FORMS:
         try:
             return int(datetime.strptime(text, form).replace(tzinfo=zone).timestamp() * 1000)

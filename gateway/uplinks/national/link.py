@@ -122,5 +122,3 @@ class Link:
     def _is(self, session: Session | None, trouble: LinkError | None) -> None:
         self._session, self._trouble = session, trouble
         self._changed.set()
-
-

@@ -54,12 +54,13 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A register of a meter at the packet's instant. ``value`` is a decimal number as text, in the profile's unit."""
+    """A register of a meter, as it stood at ``at_ms``. ``value`` is a decimal number as text, in the profile's unit."""
 
     function: str
     code: str
     value: str
     is_estimated: bool
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +145,13 @@ def _function(point: MappedPoint, slot: Slot) -> Function | None:
     if slot.content == "missing" or slot.register_end is None:
         return None
     is_estimated = slot.content != "measured"
-    return Function(point.function, point.code, plain(Decimal(repr(slot.register_end))), is_estimated)
+    return Function(point.function, point.code, plain(slot.register_end), is_estimated, slot.end)
 
 
-def plain(value: Decimal) -> str:
-    """Without an exponent, and without zeros at the end that say nothing."""
-    text = format(value, "f")
+def plain(value: float | Decimal) -> str:
+    """A number in decimals, without an exponent and without zeros at the end that say nothing. A float is written as the
+    shortest number it stands for, which is the exact multiple of the register's step it was made from."""
+    text = format(Decimal(repr(value)) if isinstance(value, float) else value, "f")
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
 
 

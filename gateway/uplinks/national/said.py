@@ -98,11 +98,11 @@ def _data(speaking: Speaking, word: Word, packet: Packet, resumed: tuple[int, in
         for code, value in packet.energy:
             SubElement(items, "energy_item", code=code).text = value
         data = SubElement(data, "meters", total=str(len(packet.meters)))
-    _meters(speaking, data, packet.meters, packet.at_ms)
+    _meters(speaking, data, packet.meters)
     return _text(speaking, root)
 
 
-def _meters(speaking: Speaking, parent: Element, meters: Sequence[Meter], at_ms: int) -> None:
+def _meters(speaking: Speaking, parent: Element, meters: Sequence[Meter]) -> None:
     names, body = speaking.dialect.names, speaking.dialect.body
     for meter in meters:
         element = SubElement(parent, "meter", id=meter.meter)
@@ -116,5 +116,5 @@ def _meters(speaking: Speaking, parent: Element, meters: Sequence[Meter], at_ms:
                 item.set("coding", function.code)
             item.set("error", names.estimated if function.is_estimated else names.good)
             if body.sample_time:
-                item.set("sample_time", speaking.stamp(at_ms))
+                item.set("sample_time", speaking.stamp(function.at_ms))
             item.text = function.value

@@ -36,17 +36,17 @@ def is_period(minutes: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the centre may ask for or set: the newest registers, and the period in minutes. ``told_time`` takes its clock
-    less ours in seconds."""
+    """What the centre may ask for, set or tell: the newest registers (None: the buffer cannot say now), the period in minutes
+    (False: it could not be kept), its clock less ours in seconds."""
 
-    newest: Callable[[], Awaitable[Packet]]
-    set_period: Callable[[int], None]
+    newest: Callable[[], Awaitable[Packet | None]]
+    set_period: Callable[[int], Awaitable[bool]]
     told_time: Callable[[float], None]
 
 
 @dataclass(slots=True)
 class Counts:
-    """Since the process began: ``ignored`` operations nobody here knows, ``unreadable`` messages, ``replies`` to queries."""
+    """Since the uplink began: ``ignored`` operations nobody here knows, ``replies`` to queries, periods that cannot be."""
 
     ignored: int = 0
     replies: int = 0
@@ -94,21 +94,21 @@ class Session:
     _waiting: dict[Word, asyncio.Future[Heard]] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Listen and keep alive until the connection ends, which raises LinkError."""
+        """Listen and keep alive until the connection ends, which raises LinkError. No task group: one that is ending for its
+        own reasons would swallow a cancellation from outside (CPython 3.11), and the uplink would never stop."""
+        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_alive())]
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._listen())
-                group.create_task(self._keep_alive())
-        except* LinkError as errors:
-            first: BaseException = errors
-            while isinstance(first, BaseExceptionGroup):
-                first = first.exceptions[0]
-            self._end(first)
-            raise first from None
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            for task in tasks:
+                task.cancel()
             self._end(no_answer("the connection ended"))
+            errors = await asyncio.gather(*tasks, return_exceptions=True)
+        found = [error for error in errors if isinstance(error, Exception)]
+        raise min(found, key=lambda error: isinstance(error, LinkError))
 
     def _end(self, error: BaseException) -> None:
+        """Whoever waits for an answer learns that none comes."""
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(error)
@@ -173,17 +173,21 @@ class Session:
         elif found.word in ACKS:
             raise NonsenseFromCentreError(f"{found.name} came for nothing; the two sides are out of step")
         elif found.word == "query" and "reply" in self.speaking.dialect.messages:
-            self.counts.replies += 1
-            await self.wire.say("reply", said.reply(self.speaking, await self.asked.newest()))
+            await self._reply()
         elif found.word == "period" and "period_ack" in self.speaking.dialect.messages:
             await self._period(found)
         elif found.word == "result":
             raise LinkError(
                 Trouble.UNAUTHORIZED, "the centre took the login back", "ask the platform", REFUSED_WAIT_S
             )
-        elif found.word != "time":
+        elif found.word not in {"time", "continuous_ack"}:
             self.counts.ignored += 1
             log.debug("operation ignored", operation=found.name, count=self.counts.ignored)
+
+    async def _reply(self) -> None:
+        if (packet := await self.asked.newest()) is not None:
+            self.counts.replies += 1
+            await self.wire.say("reply", said.reply(self.speaking, packet))
 
     def _time(self, found: Heard) -> None:
         """The centre's clock is compared with ours and sets nothing: a stranger's word must not move a register's time."""
@@ -197,7 +201,9 @@ class Session:
         minutes = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 5 else 0
         if not is_period(minutes):
             self.counts.refused_periods += 1
-            log.warning("period refused", wanted=wanted[:20], possible="whole quarter-hours that divide a day")
+            log.warning(
+                "period refused", wanted=wanted[:20], possible="whole quarter-hours that divide a day"
+            )
             return
-        self.asked.set_period(minutes)
-        await self.wire.say("period_ack", said.period_ack(self.speaking))
+        if await self.asked.set_period(minutes):
+            await self.wire.say("period_ack", said.period_ack(self.speaking))
