@@ -32,6 +32,7 @@ from gateway.sources.polled import AnyDevice
 from gateway.sources.recording import Recorder
 from gateway.sources.seam import Exchange
 from gateway.store import candidates
+from gateway.uplinks.national.figures import CentreMetrics
 from runtime import logs, memory
 from runtime.clock import Clock
 from runtime.health import HealthServer
@@ -125,9 +126,10 @@ def _take_up(brokers: Mapping[str, BrokerSource], site: LoadedSite, device: Devi
 
 
 def _health_server(site: LoadedSite, door: Door, clock: Clock) -> HealthServer:
-    listen = site.file.collector
+    listen, registry = site.file.collector, registry_of(door)
+    registry.register(CentreMetrics(site))
     try:
-        return HealthServer(listen.host, listen.port, registry_of(door), lambda: health_of(door, clock))
+        return HealthServer(listen.host, listen.port, registry, lambda: health_of(door, clock))
     except OSError as error:
         raise ConfigError(
             f"{listen.host} port {listen.port} cannot be used: {error.strerror}; stop what uses it or give the collector "

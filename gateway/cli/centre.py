@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from gateway.cli.options import clock_options, clock_setting
 from gateway.errors import ConfigError
+from runtime.clock import MS_PER_SECOND, Clock, SystemClock
 
 if TYPE_CHECKING:
-    from simulators.centre import Act, Centre, Temper
+    from simulators.centre import Act, Centre
 
 FILE = click.Path(path_type=Path)
 DIALECTS = ("mohurd", "mohurd-swapped", "mohurd-bare", "shanghai")
@@ -76,13 +80,17 @@ class Wishes:
 @click.option(
     "--audit-every", "audit_every_s", type=click.FloatRange(1), default=60, show_default=True, help="Seconds."
 )
-def centre(secret_file: Path, acts: tuple[str, ...], **options: Any) -> None:
+@click.option("--timezone", default="Asia/Shanghai", show_default=True, help="Of the times on the wire.")
+@clock_options
+def centre(
+    secret_file: Path, acts: tuple[str, ...], clock_rate: float, clock_start: str | None, **options: Any
+) -> None:
     """Be an energy centre (模拟能耗监测中心) until Ctrl-C: let gateways in, answer or misbehave, and audit the books.
 
     It prints what it has of every meter: quarter-hours, holes, consumption by its registers. Nothing is kept.
     """
     try:
-        from simulators.centre import temper_of
+        from simulators.centre import Centre, temper_of
     except ModuleNotFoundError as error:
         right = "install it with the extra: pip install 'campus-gateway[upload-legacy]'"
         raise ConfigError(f"the centre needs {error.name}; {right}") from error
@@ -97,8 +105,9 @@ def centre(secret_file: Path, acts: tuple[str, ...], **options: Any) -> None:
     if options["md5"] is not None:
         temper = replace(temper, md5=ORDERS[options["md5"]])
     wishes = Wishes(options["period_min"], options["query_every_s"], options["audit_every_s"])
-    where = (options["host"], options["port"])
-    asyncio.run(_serve(temper, where, [act for text in acts for act in _acts(text)], wishes))
+    where, clock = (options["host"], options["port"]), SystemClock(clock_setting(clock_rate, clock_start))
+    now = partial(_now, clock, _zone(options["timezone"]))
+    asyncio.run(_serve(Centre(temper, now, *where), [act for text in acts for act in _acts(text)], wishes))
 
 
 def _secret(path: Path) -> str:
@@ -122,16 +131,25 @@ def _acts(text: str) -> list[Act]:
     return [Act(name)] * int(count or "1")
 
 
-async def _serve(temper: Temper, where: tuple[str, int], acts: list[Act], wishes: Wishes) -> None:
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(f"no time zone is called {name!r}") from error
+
+
+def _now(clock: Clock, zone: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(clock.now_ms() / MS_PER_SECOND, zone)
+
+
+async def _serve(made: Centre, acts: list[Act], wishes: Wishes) -> None:
     from runtime.stop import stop_event
-    from simulators.centre import Centre
 
     stop = stop_event()
-    made = Centre(temper, lambda: datetime.now(UTC).astimezone(), *where)
     made.acts = deque(acts)
     try:
         async with made, asyncio.TaskGroup() as group:
-            click.echo(f"能耗中心 Centre ({temper.dialect}) listens on {where[0]} port {made.port}")
+            click.echo(f"能耗中心 Centre ({made.temper.dialect}) listens on {made.host} port {made.port}")
             beside = [
                 group.create_task(work)
                 for work in (_audit(made, wishes), _query(made, wishes), _period(made, wishes))
@@ -140,7 +158,7 @@ async def _serve(temper: Temper, where: tuple[str, int], acts: list[Act], wishes
             for task in beside:
                 task.cancel()
     except OSError as error:
-        raise ConfigError(f"{where[0]} port {where[1]} cannot be used: {error.strerror}") from error
+        raise ConfigError(f"{made.host} port {made.port} cannot be used: {error.strerror}") from error
     _print(made)
 
 
