@@ -7,6 +7,7 @@ Pure but for ``secrets``, which looks at the length of a key and forgets it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -21,6 +22,8 @@ from edge_config.schema import Device
 from edge_config.uplinks import NationalUplink
 
 SECRET_LENGTH = 16
+LIBRARIES = ("cryptography", "defusedxml")
+"""Of the extra upload-legacy; looked for, never imported here."""
 
 
 def check(draft: Draft) -> Iterator[Finding]:
@@ -36,10 +39,12 @@ def check(draft: Draft) -> Iterator[Finding]:
 
 
 def secrets(draft: Draft, folder: Path) -> Iterator[Finding]:
-    """Keys that are no key of AES-128. What cannot be read at all ``files.secrets`` has told."""
+    """What a collector of this site would fail on here: a library that is not installed, a key that is none of AES-128. What
+    cannot be read at all ``files.secrets`` has told."""
     for index, uplink in draft.uplinks.items():
         if not isinstance(uplink, NationalUplink) or not uplink.enabled:
             continue
+        yield from _libraries(("uplinks", index, "kind"))
         try:
             text = (folder / uplink.secret_file).read_text("ascii").strip()
         except OSError:
@@ -54,6 +59,13 @@ def secrets(draft: Draft, folder: Path) -> Iterator[Finding]:
             )
             right = "write the 16 characters the platform gave out, on one line"
             yield Finding(("uplinks", index, "secret_file"), wrong, right)  # fmt: skip
+
+
+def _libraries(path: DocPath) -> Iterator[Finding]:
+    lacking = [name for name in LIBRARIES if find_spec(name) is None]
+    if lacking:
+        right = "install the extra: pip install 'campus-gateway[upload-legacy]'"
+        yield Finding(path, f"needs {choices(lacking)}, which is not installed", right)
 
 
 def _speech(uplink: NationalUplink, path: DocPath) -> Iterator[Finding]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_config import national_checks
+from edge_config.loader import load_site
 from edge_config.problems import SiteProblems
 from tests.uplinks.national.rig import SITE, site_of
 
@@ -27,8 +29,6 @@ def sentences(folder: Path, *changes: tuple[str, str], secret: str = "1234567890
     (folder / "secret").write_text(secret, "utf-8")
     (folder / "secret").chmod(0o600)
     (folder / "site.yaml").write_text(text, "utf-8")
-    from edge_config.loader import load_site
-
     try:
         load_site(folder / "site.yaml")
     except SiteProblems as found:
@@ -86,6 +86,15 @@ def test_a_secret_that_is_no_key_is_told_without_the_secret(tmp_path: Path, secr
     assert wrong in found
     assert "write the 16 characters the platform gave out" in found
     assert secret not in found
+
+
+def test_a_library_that_is_not_installed_is_named_with_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(national_checks, "LIBRARIES", ("cryptography", "no_such_library"))
+    (found,) = sentences(tmp_path)
+    assert "uplinks[centre].kind: needs no_such_library, which is not installed" in found
+    assert "campus-gateway[upload-legacy]" in found
 
 
 def test_a_meter_left_out_by_name_is_left_out(tmp_path: Path) -> None:

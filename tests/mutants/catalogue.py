@@ -7,6 +7,7 @@ from tests.mutants.mutant import Mutant
 INTERVALS, SLOTS = "tests/gateway/test_intervals.py", "tests/gateway/test_open_slots.py"
 ACCOUNTS, INGEST = "tests/gateway/test_accounts.py", "tests/gateway/test_ingest.py"
 DRAIN, VERDICT = "tests/uplinks/test_drain.py", "tests/uplinks/test_verdict.py"
+NATIONAL = "tests/uplinks/national"
 ACCEPT, JUDGE = "tests/district/test_accept.py", "tests/district/test_judge.py"
 
 MUTANTS = (
@@ -180,6 +181,32 @@ MUTANTS = (
            "    if body.end",
            (JUDGE, ACCEPT)),
     # -- the uplink: the cursor
+    Mutant("national_missing_told_as_zero", "gateway/uplinks/national/packets.py",
+           '    if slot.content == "missing" or slot.register_end is None:\n        return None\n',
+           "    slot.register_end = slot.register_end or 0.0\n",
+           (f"{NATIONAL}/test_packets.py",)),
+    Mutant("national_sum_without_a_part", "gateway/uplinks/national/packets.py",
+           "        if len(figures) == len(values):\n", "        if figures:\n",
+           (f"{NATIONAL}/test_packets.py",)),
+    Mutant("national_late_answer_taken_for_the_next", "gateway/uplinks/national/session.py",
+           "        elif found.word in ACKS:\n            raise NonsenseFromCentreError("
+           'f"{found.name} came for nothing; the two sides are out of step")\n',
+           "",
+           (f"{NATIONAL}/test_session.py",)),
+    Mutant("national_time_out_is_an_answer", "gateway/uplinks/national/session.py",
+           '            raise no_answer(f"{word} was not answered within {self.answer_s:g} s") from error\n',
+           "            del error\n            return None\n",
+           (f"{NATIONAL}/test_centre_end_to_end.py",)),
+    Mutant("national_any_word_is_yes", "gateway/uplinks/national/sender.py",
+           "        if word is None or word in self._rule.good_words:\n",
+           "        if word not in self._rule.bad_words:\n",
+           (f"{NATIONAL}/test_centre_end_to_end.py",)),
+    Mutant("national_login_without_a_yes", "gateway/uplinks/national/session.py",
+           '    if result != "pass":\n', '    if result == "fail":\n',
+           (f"{NATIONAL}/test_session.py",)),
+    Mutant("national_checksum_not_looked_at", "gateway/uplinks/national/frames.py",
+           "        return frame if written(layout, frame) == raw else None\n", "        return frame\n",
+           (f"{NATIONAL}/test_frames.py",)),
     Mutant("cursor_moved_on_fetch", "gateway/uplinks/drain.py",
            "        return await self._send(Stretch(",
            "        await self._feed.skip(self._uplink.id, to_seq)\n        return await self._send(Stretch(",

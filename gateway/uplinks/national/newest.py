@@ -37,6 +37,8 @@ def packet_of(found: Sequence[Latest], mapped: Mapped, sequence: int, now_ms: in
         if one.value is None or one.measured_at is None or not math.isfinite(one.value):
             continue
         is_doubtful = one.quality != "good" or one.is_delayed
+        if is_doubtful and one.value == 0:
+            continue  # as in ``packets``
         function = Function(point.function, point.code, plain(one.value), is_doubtful, one.measured_at)
         meters[point.meter].append((point.name, function))
     told = tuple(

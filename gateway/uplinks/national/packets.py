@@ -145,6 +145,8 @@ def _function(point: MappedPoint, slot: Slot) -> Function | None:
     if slot.content == "missing" or slot.register_end is None:
         return None
     is_estimated = slot.content != "measured"
+    if is_estimated and slot.register_end == 0:
+        return None  # a value of 0 under an error code must never be booked, so it is not said
     return Function(point.function, point.code, plain(slot.register_end), is_estimated, slot.end)
 
 

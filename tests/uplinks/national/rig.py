@@ -39,6 +39,7 @@ devices:
   - {id: hvac, profile: acrel-adl400, bus: east, unit_id: 2, energy_code: 01B00, parent: main-e}
   - {id: hvac-2, profile: acrel-adl400, bus: east, unit_id: 3, energy_code: 01B00, parent: main-e}
   - {id: hvac-2a, profile: acrel-adl400, bus: east, unit_id: 4, energy_code: 01B00, parent: hvac-2}
+buffer: {commit_interval_s: 0.2}
 uplinks:
   - id: centre
     kind: national-tcp

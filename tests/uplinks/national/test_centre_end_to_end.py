@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered, Keep, Poisoned, Trouble
 from simulators.centre import Act, temper_of
-from simulators.centre_frames import DIALECTS
+from simulators.centre_frames import DIALECTS, Letter, Line
 from simulators.centre_words import Voice
 from tests.uplinks.national.rig import (
     METERS,
@@ -314,3 +315,40 @@ async def test_a_key_file_that_is_gone_is_named(tmp_path: Path) -> None:
 def test_the_rig_s_meters_are_told_apart() -> None:
     assert len({key[:2] for key in METERS.values()}) == 4
     assert NOW % QUARTER_MS == 0
+
+
+HOSTILE = {
+    "billion laughs": (
+        b'<!DOCTYPE l [<!ENTITY a "l"><!ENTITY b "&a;&a;">]><root><common/><data operation="query">&b;</data></root>'
+    ),
+    "another file": b'<!DOCTYPE l SYSTEM "file:///etc/passwd"><root><common/><data operation="query"/></root>',
+    "another encoding": b'<?xml version="1.0" encoding="utf-7"?><root><common/><data operation="query"/></root>',
+    "no XML": b"<root><common>",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("xml", HOSTILE.values(), ids=HOSTILE)
+async def test_hostile_xml_ends_the_connection_and_loses_nothing(tmp_path: Path, xml: bytes) -> None:
+    changes = changes_of(range(1, 3))
+    async with rig(tmp_path, changes=changes) as found:
+        await found.sender.link.up()
+        await found.centre.noise(Line("mohurd", SECRET.encode()).frame(Letter(xml)))
+        await found.until(lambda: found.sender.link.connections > 1)
+        assert "reply" not in found.centre.heard
+        await found.deliver(changes)
+        found.differences_are_true(1, 2)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.real) for seed in range(1, 8))])
+async def test_whatever_happens_in_whatever_order_the_books_are_true_in_the_end(
+    tmp_path: Path, dialect: str, seed: int
+) -> None:
+    rng = random.Random(f"{dialect} {seed}")
+    changes = changes_of(range(-2, 5))
+    quick = [Act.ACK, Act.ACK, Act.ACK, Act.REFUSE, Act.CLOSE, Act.CLOSE_BOOKED, Act.NONSENSE, Act.ACK_TWICE]
+    async with rig(tmp_path, dialect, changes=changes) as found:
+        found.centre.acts = deque([*rng.choices(quick, k=12), rng.choice([Act.DROP, Act.LOSE_ACK])])
+        await found.deliver(changes, size=rng.choice([1, 3, 8, 100]))
+        found.differences_are_true(-2, 4)
+        assert found.centre.faults == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_config import dialect
@@ -39,6 +39,7 @@ def fed(deframer: Deframer, stream: bytes, cuts: list[int]) -> list[Frame]:
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
+@settings(max_examples=30)
 @given(frames=FRAMES, cuts=CUTS)
 def test_a_stream_cut_anywhere_gives_the_frames_that_were_written(
     name: str, frames: list[Frame], cuts: list[int]
@@ -51,6 +52,7 @@ def test_a_stream_cut_anywhere_gives_the_frames_that_were_written(
 
 
 @pytest.mark.parametrize("name", ["mohurd", "mohurd-swapped"])
+@settings(max_examples=30)
 @given(
     frames=FRAMES,
     junk=st.lists(st.binary(max_size=40), min_size=6, max_size=6),
@@ -71,6 +73,7 @@ def test_garbage_between_frames_is_dropped_and_counted(
 
 
 @pytest.mark.parametrize("name", ["mohurd", "mohurd-swapped"])
+@settings(max_examples=30)
 @given(junk=st.binary(max_size=300), frame=FRAMES.filter(bool), cuts=CUTS)
 def test_whatever_stands_before_it_a_frame_is_found_again_once_enough_has_come(
     name: str, junk: bytes, frame: list[Frame], cuts: list[int]
@@ -84,6 +87,7 @@ def test_whatever_stands_before_it_a_frame_is_found_again_once_enough_has_come(
 
 
 @pytest.mark.parametrize("name", ["mohurd", "mohurd-swapped"])
+@settings(max_examples=30)
 @given(data=st.binary(min_size=1, max_size=60), place=st.integers(0, 10_000), bit=st.integers(0, 7))
 def test_one_wrong_bit_and_it_is_no_frame(name: str, data: bytes, place: int, bit: int) -> None:
     raw = bytearray(written(LAYOUTS[name], Frame(data, 5)))

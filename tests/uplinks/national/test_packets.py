@@ -53,6 +53,11 @@ def test_an_estimate_says_so() -> None:
     assert packet.meters[0].functions[0].is_estimated
 
 
+def test_an_estimated_0_is_not_said_since_an_error_with_0_must_not_be_booked() -> None:
+    assert told([change(1, interval(A, 1, content="estimated", register_end=0.0))], mapped()) == []
+    assert told([change(1, interval(A, 1, register_end=0.0))], mapped()) == [(1, 1, [("1001", "0")])]
+
+
 def test_of_two_revisions_in_a_stretch_the_later_is_told_once() -> None:
     changes = [change(1, interval(A, 1)), change(2, interval(A, 1, register_end=7777.7), 2)]
     assert told(changes, mapped()) == [(2, 1, [("1001", "7777.7")])]
