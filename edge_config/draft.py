@@ -60,6 +60,8 @@ class Draft:
     """Entries that lost a wrong key: what they lack proves nothing."""
     profiles: dict[str, Profile] = field(default_factory=dict)
     profile_names: tuple[str, ...] = ()
+    adopted: frozenset[str] = frozenset()
+    """Ids of the devices that staff adopted on the pages: who wrote the site file may not know of them."""
 
     def profile(self, device: Device) -> Profile | None:
         return self.profiles.get(device.profile)

@@ -40,7 +40,8 @@ def load_site(path: Path, *, with_secrets: bool = True, web: str | None = None) 
     errors: list[Problem] = [*document.problems]
     file = _validated(document, SiteFile, errors)
     data = document.data if isinstance(document.data, dict) else {}
-    found = _with_profiles(draft(data, document.marks), errors, document)
+    found = replace(draft(data, document.marks), adopted=frozenset(adopted))
+    found = _with_profiles(found, errors, document)
     _sort(document, checks.cross_check(found, data), errors, warnings)
     if with_secrets:
         _sort(document, files.secrets(found, path.parent), errors, warnings)

@@ -150,7 +150,8 @@ def _taken_twice(uplink: NationalUplink, path: DocPath) -> Iterator[Finding]:
 
 
 def _unmapped(draft: Draft, uplink: NationalUplink, path: DocPath) -> Iterator[Finding]:
-    """Meters with a code that nobody named. A name that was mistyped has been told, and is not told again as two."""
+    """Meters with a code that nobody named; of one that staff adopted it is a warning, for it must not keep the gateway from
+    starting. A name that was mistyped has been told, and is not told again as two."""
     if not uplink.meters.keys() <= draft.ids.get("devices", {}).keys():
         return
     for device in draft.devices.values():
@@ -159,7 +160,7 @@ def _unmapped(draft: Draft, uplink: NationalUplink, path: DocPath) -> Iterator[F
         if device.id not in uplink.leave_out:
             wrong = f"the meter {device.id!r} ({device.energy_code}) is not mapped"
             right = f"add `{device.id}: {{id: …, functions: {{…}}}}`, or name it under `leave_out:`"
-            yield Finding((*path, "meters"), wrong, right)
+            yield Finding((*path, "meters"), wrong, right, is_warning=device.id in draft.adopted)
     for place, name in enumerate(uplink.leave_out):
         if name in uplink.meters:
             yield Finding((*path, "leave_out", place), f"{name!r} is mapped as well", "keep one of the two")

@@ -102,6 +102,16 @@ def test_a_meter_left_out_by_name_is_left_out(tmp_path: Path) -> None:
     assert sentences(tmp_path, without) == []
 
 
+def test_a_meter_that_staff_adopted_does_not_keep_the_site_from_loading(tmp_path: Path) -> None:
+    assert sentences(tmp_path) == []
+    (tmp_path / "site.d").mkdir()
+    adopted = "{id: new, profile: acrel-adl400, bus: east, unit_id: 9, energy_code: 01000}"
+    (tmp_path / "site.d" / "web.yaml").write_text(f"devices:\n  - {adopted}\n")
+    site = load_site(tmp_path / "site.yaml")
+    assert site.adopted == ("new",)
+    assert any("the meter 'new' (01000) is not mapped" in str(warning) for warning in site.warnings)
+
+
 def test_what_the_filter_holds_back_need_not_be_mapped(tmp_path: Path) -> None:
     without = ('      hvac-2a: {id: "1004", functions: {energy_import: "1"}}\n', "")
     assert (

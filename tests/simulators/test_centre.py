@@ -13,6 +13,7 @@ from simulators.centre import Centre, temper_of
 from simulators.centre_frames import DIALECTS, BadFrameError, Letter, Line, crc16
 from simulators.centre_ledger import BadReportError, Item, Ledger, Report
 from simulators.centre_words import BadXmlError, Voice, read
+from tests.house.source import ROOMS, imports, sources
 
 SECRET = "1234567890abcdef"
 T0 = datetime(2026, 9, 1, 8, 30)  # noqa: DTZ001 - as the protocol has it
@@ -31,6 +32,13 @@ async def read_back(dialect: str, raw: bytes) -> Letter:
     reader.feed_data(raw)
     reader.feed_eof()
     return await Line(dialect, SECRET.encode()).read(reader)
+
+
+def test_the_centre_shares_no_line_with_the_gateway_nor_with_its_dialects() -> None:
+    centre = [source for source in sources() if source.module.startswith("simulators.centre")]
+    assert len(centre) == 4
+    ours = {name for source in centre for name in imports(source) if name.split(".")[0] in ROOMS}
+    assert {name for name in ours if not name.startswith(("simulators.centre", "runtime"))} == set()
 
 
 def test_the_checksum_has_the_page_s_check_value() -> None:

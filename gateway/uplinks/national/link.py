@@ -98,7 +98,9 @@ class Link:
                 failures = 1 if self.connections > began else failures + 1
                 delay_s = wait_s(min(failures, FAILURES_MAX), self._rng, error.wait_s)
                 self._is(None, LinkError(error.trouble, str(error), error.cure, delay_s))
-                self._log.info("connection ended", why=str(error), retry_s=round(delay_s, 1))
+                self._log.info(
+                    "connection ended", why=str(error), retry_s=round(delay_s, 1), ignored=self.counts.ignored
+                )
                 await self._clock.sleep(delay_s)
                 self._trouble = None
 

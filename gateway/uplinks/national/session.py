@@ -92,6 +92,8 @@ class Session:
     counts: Counts
     began_ms: int
     _waiting: dict[Word, asyncio.Future[Heard]] = field(default_factory=dict)
+    _beating: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _ended: LinkError | None = None
 
     async def run(self) -> None:
         """Listen and keep alive until the connection ends, which raises LinkError. No task group: one that is ending for its
@@ -107,15 +109,20 @@ class Session:
         found = [error for error in errors if isinstance(error, Exception)]
         raise min(found, key=lambda error: isinstance(error, LinkError))
 
-    def _end(self, error: BaseException) -> None:
-        """Whoever waits for an answer learns that none comes."""
+    def _end(self, error: LinkError) -> None:
+        """Whoever waits for an answer, or would say more, learns that none comes."""
+        self._ended = error
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(error)
 
-    async def tell(self, word: Word, xml: str, sequence: int, answers: frozenset[Word]) -> Heard | None:
+    async def tell(
+        self, word: Word, xml: str, sequence: int | None, answers: frozenset[Word]
+    ) -> Heard | None:
         """Send, and wait for one of ``answers``; None where nothing answers. Raises LinkError, and then the connection is no
         more: an answer that came later could be taken for another's."""
+        if self._ended is not None:
+            raise self._ended
         if not answers:
             await self.wire.say(word, xml, sequence)
             return None
@@ -139,21 +146,11 @@ class Session:
 
     async def beat(self) -> None:
         """A heartbeat there and, where the dialect has it, back. Raises LinkError."""
-        answered = self.speaking.dialect.receipt.heartbeat_is_answered
-        if not answered or "time" in self._waiting:
-            await self.wire.say("notify", said.notify(self.speaking))
-            return
-        future: asyncio.Future[Heard] = asyncio.get_running_loop().create_future()
-        self._waiting["time"] = future
-        try:
-            async with asyncio.timeout(self.answer_s):
-                await self.wire.say("notify", said.notify(self.speaking))
-                await future
-        except TimeoutError as error:
-            self.wire.abort()
-            raise no_answer(f"a heartbeat was not answered within {self.answer_s:g} s") from error
-        finally:
-            self._waiting.pop("time", None)
+        answers: frozenset[Word] = frozenset(
+            {"time"} if self.speaking.dialect.receipt.heartbeat_is_answered else ()
+        )
+        async with self._beating:  # so that the answer is to this one, and to all that was said before it
+            await self.tell("notify", said.notify(self.speaking), None, answers)
 
     async def _keep_alive(self) -> None:
         while True:

@@ -99,7 +99,7 @@ async def test_a_login_nobody_answers_ends(tmp_path: Path) -> None:
 
 async def test_a_heartbeat_nobody_answers_ends_the_connection(tmp_path: Path) -> None:
     wire = MemoryWire()
-    with pytest.raises(LinkError, match=r"heartbeat was not answered|ended"):
+    with pytest.raises(LinkError, match=r"notify was not answered|ended"):
         await session_of(wire, tmp_path).run()
     assert wire.is_aborted
     assert wire.said == ["notify"]
@@ -122,6 +122,19 @@ async def test_whoever_waits_learns_that_the_connection_ended(tmp_path: Path) ->
     for task in (running, telling):
         with pytest.raises(LinkError, match="ended"):
             await task
+
+
+async def test_on_a_connection_that_ended_nothing_more_is_said(tmp_path: Path) -> None:
+    """Also where nothing is ever answered: what is said to nobody must not pass for sent."""
+    wire = MemoryWire()
+    wire.inbox.put_nowait(None)
+    session = session_of(wire, tmp_path, 5.0)
+    with pytest.raises(LinkError):
+        await session.run()
+    before = list(wire.said)
+    with pytest.raises(LinkError, match="ended"):
+        await session.tell("report", "", 1, frozenset())
+    assert wire.said == before
 
 
 async def test_a_login_that_is_taken_back_ends_the_connection(tmp_path: Path) -> None:
