@@ -7,7 +7,8 @@ the packaged files, once each.
 
 from __future__ import annotations
 
-from functools import cache
+import json
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Annotated, Any, Literal, Self
 
@@ -199,9 +200,12 @@ def load(name: str) -> Dialect:
 def with_changes(name: str, changes: dict[str, Any]) -> Dialect:
     """A packaged dialect in which ``changes`` differ, key by key. Its examples are those of the packaged one and go.
     KeyError as ``load``; pydantic.ValidationError for a change that fits nowhere."""
-    if not changes:
-        return load(name)
-    return Dialect.model_validate(_merged(_values(name), changes | {"examples": []}))
+    return _changed(name, json.dumps(changes, sort_keys=True)) if changes else load(name)
+
+
+@lru_cache(maxsize=16)
+def _changed(name: str, changes: str) -> Dialect:
+    return Dialect.model_validate(_merged(_values(name), json.loads(changes) | {"examples": []}))
 
 
 def _values(name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from devices.profile import Cjt188Profile, Dlt645Profile, ModbusProfile, MqttProfile
+from edge_config.dialect import Dialect
 from edge_config.keys import walk
 from edge_config.schema import LimitsFile, SiteFile
 from edge_config.tariffs import TariffFile
@@ -87,6 +88,10 @@ def test_every_key_of_a_profile_is_documented() -> None:
         - _documented(_text("devices/profiles/README.md"))
         == set()
     )
+
+
+def test_every_key_of_a_dialect_is_documented() -> None:
+    assert _keys(Dialect) - _documented(_text("edge_config/dialects/README.md")) == set()
 
 
 def _project() -> dict[str, list[str]]:

@@ -80,7 +80,7 @@ class Link:
             async with asyncio.timeout(deadline_s):
                 while self._session is None:
                     if self._trouble is not None:
-                        raise self._trouble
+                        raise self._trouble.again()
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError as error:
@@ -97,7 +97,7 @@ class Link:
             except LinkError as error:
                 failures = 1 if self.connections > began else failures + 1
                 delay_s = wait_s(min(failures, FAILURES_MAX), self._rng, error.wait_s)
-                self._is(None, LinkError(error.trouble, str(error), error.cure, delay_s))
+                self._is(None, error.again(delay_s))
                 self._log.info(
                     "connection ended", why=str(error), retry_s=round(delay_s, 1), ignored=self.counts.ignored
                 )

@@ -114,7 +114,7 @@ class Session:
         self._ended = error
         for future in self._waiting.values():
             if not future.done():
-                future.set_exception(error)
+                future.set_exception(error.again())
 
     async def tell(
         self, word: Word, xml: str, sequence: int | None, answers: frozenset[Word]
@@ -122,7 +122,7 @@ class Session:
         """Send, and wait for one of ``answers``; None where nothing answers. Raises LinkError, and then the connection is no
         more: an answer that came later could be taken for another's."""
         if self._ended is not None:
-            raise self._ended
+            raise self._ended.again()
         if not answers:
             await self.wire.say(word, xml, sequence)
             return None

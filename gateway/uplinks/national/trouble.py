@@ -13,6 +13,10 @@ class LinkError(UplinkError):
         super().__init__(message)
         self.trouble, self.cure, self.wait_s = trouble, cure, wait_s
 
+    def again(self, wait_s: float | None = None) -> LinkError:
+        """The same trouble to be raised once more: one and the same error would gather a longer trace each time."""
+        return LinkError(self.trouble, str(self), self.cure, self.wait_s if wait_s is None else wait_s)
+
 
 class NonsenseFromCentreError(LinkError):
     """Bytes that are no message of this dialect."""
