@@ -16,12 +16,12 @@ from edge_config.dialect import Word
 from edge_config.uplinks import NationalUplink
 from gateway.uplinks.feed import Feed
 from gateway.uplinks.kinds import Speaker
-from gateway.uplinks.national import memo, said
+from gateway.uplinks.national import said
 from gateway.uplinks.national.heard import Heard
 from gateway.uplinks.national.link import Link
 from gateway.uplinks.national.mapping import mapped_of, speaking_of
-from gateway.uplinks.national.memo import Memo
 from gateway.uplinks.national.newest import newest
+from gateway.uplinks.national.notes import Notes
 from gateway.uplinks.national.packets import (
     Mapped,
     MappedPoint,
@@ -40,10 +40,11 @@ from runtime import logs
 
 BEFORE_ROWS, BEFORE_STEPS = 1000, 20
 """How far back in the feed the rest of a sum is looked for: 20,000 changes, two days of a hundred meters."""
+STRETCHES_MAX = 4
 ANSWER_TAGS = ("report_ack", "ack")
-CLOCK_WARN_S = 60.0
-CLOCK_STEP_S, CLOCK_KEPT_MS = 5.0, 3_600_000
-"""The memo's clock offset is written when it moved by more than this, or after so long."""
+
+Answers = dict[int, str | None]
+"""By sequence number of a packet: None for a yes, else why it is refused for good."""
 
 log = logs.get("national")
 
@@ -55,7 +56,7 @@ async def national_sender(uplink: NationalUplink, speaker: Speaker) -> AsyncIter
     async with asyncio.TaskGroup() as group:
         beside = [
             group.create_task(work, name=f"national {uplink.id}")
-            for work in (sender.link.run(), sender.note())
+            for work in (sender.link.run(), sender.notes.run())
         ]
         try:
             yield sender
@@ -65,82 +66,86 @@ async def national_sender(uplink: NationalUplink, speaker: Speaker) -> AsyncIter
 
 
 class NationalSender:
-    """One centre. ``link.run()`` and ``note()`` have to run beside it."""
+    """One centre. ``link.run()`` and ``notes.run()`` have to run beside it."""
 
     def __init__(self, uplink: NationalUplink, speaker: Speaker) -> None:
         self._uplink, self._speaker = uplink, speaker
         self._speaking = speaking_of(speaker.site, uplink)
         self._rule = self._speaking.dialect.receipt
-        self._memo_path = memo.path_of(speaker.site.buffer_path, uplink.id)
-        self._stretch: tuple[int, int] | None = None
-        self._answered: dict[int, str | None] = {}
-        self.memo: Memo = memo.read(self._memo_path)
-        self._writing, self._noted = asyncio.Lock(), asyncio.Event()
+        self._sending = asyncio.Lock()
+        self._progress: dict[tuple[int, int], Answers] = {}
         self.name = uplink.destination
-        asked = Asked(self._newest, self._set_period, self._told_time)
+        self.notes = Notes(speaker.site.buffer_path, uplink, speaker.clock)
+        asked = Asked(self._newest, self.notes.set_period, self.notes.told_time)
         self.link = Link(uplink, self._speaking, asked, speaker.clock)
 
     async def send(self, stretch: Stretch) -> Verdict:
-        if self._stretch != (stretch.from_seq, stretch.to_seq):
-            self._stretch, self._answered = (stretch.from_seq, stretch.to_seq), {}
+        async with self._sending:
+            return await self._send(stretch)
+
+    async def _send(self, stretch: Stretch) -> Verdict:
         try:
             told = await packets_of(stretch, self._mapped(), self._speaker.feed)
         except msgspec.DecodeError as error:
             return Poisoned(f"an interval that cannot be read: {error}")
+        answers = self._answers_of(stretch)
         try:
             if told:
-                await self._tell(await self.link.up(), told)
+                await self._tell(await self.link.up(), told, answers)
         except LinkError as error:
             return Keep(error.trouble, str(error), error.cure, error.wait_s)
-        return Delivered(tuple(self._refused(told)))
+        del self._progress[stretch.from_seq, stretch.to_seq]
+        return Delivered(tuple(refused(told, answers)))
+
+    def _answers_of(self, stretch: Stretch) -> Answers:
+        """What the centre said to packets of this stretch before; of a few stretches, for there may be lanes."""
+        answers = self._progress.setdefault((stretch.from_seq, stretch.to_seq), {})
+        while len(self._progress) > STRETCHES_MAX:
+            del self._progress[next(iter(self._progress))]
+        return answers
 
     def _mapped(self) -> Mapped:
-        return mapped_of(self._speaker.site, self._uplink, self.memo.period(self._uplink.period_min))
+        return mapped_of(self._speaker.site, self._uplink, self.notes.memo.period(self._uplink.period_min))
 
-    def _refused(self, told: Sequence[Packet]) -> list[tuple[int, str]]:
-        return [
-            (seq, reason)
-            for packet in told
-            if (reason := self._answered.get(packet.sequence)) is not None
-            for seq in packet.seqs
-        ]
-
-    async def _tell(self, session: Session, told: Sequence[Packet]) -> None:
-        """What waited from before the connection first, as a run of its own; then the rest."""
-        left = [packet for packet in told if packet.sequence not in self._answered]
+    async def _tell(self, session: Session, told: Sequence[Packet], answers: Answers) -> None:
+        """What waited from before the connection first, as a run of its own; then the rest. An answer that says neither yes
+        nor no ends the connection: nobody knows what the next one would be to."""
+        left = [packet for packet in told if packet.sequence not in answers]
         resumes = "continuous" in self._speaking.dialect.messages
         waited = [packet for packet in left if resumes and packet.at_ms <= session.began_ms]
-        await self._resume(session, waited)
-        for packet in left:
-            if packet not in waited:
-                found = await session.tell(
-                    "report", said.report(self._speaking, packet), packet.sequence, _words(self._rule.report)
-                )
-                self._judge(found, [packet])
+        try:
+            await self._resume(session, waited, answers)
+            await self._report(session, [packet for packet in left if packet not in waited], answers)
+        except NonsenseFromCentreError:
+            session.wire.abort()
+            raise
         if self._rule.report is None:
             await session.beat()  # no receipt, but what it answers to it has read what came before
 
-    async def _resume(self, session: Session, waited: Sequence[Packet]) -> None:
+    async def _report(self, session: Session, told: Sequence[Packet], answers: Answers) -> None:
+        for packet in told:
+            xml = said.report(self._speaking, packet)
+            found = await session.tell("report", xml, packet.sequence, _words(self._rule.report))
+            answers[packet.sequence] = self._reason(found, packet)
+
+    async def _resume(self, session: Session, waited: Sequence[Packet], answers: Answers) -> None:
         """``total`` and ``current`` count this stretch's packets: how many more wait is not known to it."""
-        each = _words(self._rule.continuous_each)
+        each, end = _words(self._rule.continuous_each), _words(self._rule.continuous_end)
         for current, packet in enumerate(waited, 1):
-            answers = each
-            if not each and current == len(waited):
-                answers = _words(self._rule.continuous_end)
+            is_last = current == len(waited)
             xml = said.continuous(self._speaking, packet, len(waited), current)
-            found = await session.tell("continuous", xml, packet.sequence, answers)
-            if each:
-                self._judge(found, [packet])
-            elif current == len(waited):
-                self._judge(found, waited)
+            found = await session.tell(
+                "continuous", xml, packet.sequence, end if is_last and not each else each
+            )
+            if each or is_last:
+                reason = self._reason(found, packet)
+                answers.update((one.sequence, reason) for one in ([packet] if each else waited))
 
-    def _judge(self, found: Heard | None, told: Sequence[Packet]) -> None:
-        """Book an answer. Raises LinkError for one that keeps the packets."""
-        reason = None if found is None else self._reason(found, told[-1])
-        self._answered.update((packet.sequence, reason) for packet in told)
-
-    def _reason(self, found: Heard, packet: Packet) -> str | None:
-        """None for a yes; why not, where the dialect lets a no condemn the packet."""
+    def _reason(self, found: Heard | None, packet: Packet) -> str | None:
+        """None for a yes, or where nothing answers; why not, where the dialect lets a no condemn the packet. Raises LinkError
+        for an answer that keeps it."""
+        if found is None:
+            return None
         number = found.text("sequence")
         if number and number != str(packet.sequence):
             raise NonsenseFromCentreError(f"{found.name} names {number[:20]} and not {packet.sequence}")
@@ -163,48 +168,15 @@ class NationalSender:
         sequence = await self._speaker.feed.head()
         return await newest(self._speaker.site, self._speaker.clock, self._mapped(), sequence)
 
-    async def _set_period(self, minutes: int) -> bool:
-        """Keep what the centre set, over restarts. Registers are told at its instants from now on."""
-        now = self._speaker.clock.now_ms()
-        fresh = msgspec.structs.replace(
-            self.memo, period_min=minutes, over_period_min=self._uplink.period_min, period_at=now
-        )
-        log.info("the centre set the period", uplink=self._uplink.id, minutes=minutes)
-        if not await self._remember(fresh):
-            return False
-        self.memo = msgspec.structs.replace(
-            self.memo, period_min=minutes, over_period_min=self._uplink.period_min, period_at=now
-        )
-        return True
 
-    def _told_time(self, offset_s: float) -> None:
-        """A fact for people, never a reason to set our clock."""
-        now, last = self._speaker.clock.now_ms(), self.memo
-        moved_s = abs(offset_s - (last.clock_offset_s or 0.0))
-        if last.clock_at is not None and moved_s < CLOCK_STEP_S and now - last.clock_at < CLOCK_KEPT_MS:
-            return
-        if abs(offset_s) > CLOCK_WARN_S:
-            log.warning(
-                "the centre's clock differs from ours", uplink=self._uplink.id, offset_s=round(offset_s)
-            )
-        self.memo = msgspec.structs.replace(last, clock_offset_s=round(offset_s, 1), clock_at=now)
-        self._noted.set()
-
-    async def note(self) -> None:
-        """Write what was told of the centre's clock, apart from the connection, which does not wait for a disk."""
-        while True:
-            await self._noted.wait()
-            self._noted.clear()
-            await self._remember(self.memo)
-
-    async def _remember(self, fresh: Memo) -> bool:
-        async with self._writing:
-            try:
-                await asyncio.to_thread(memo.write, self._memo_path, fresh)
-            except OSError as error:
-                log.error("what the centre told cannot be kept", path=str(self._memo_path), why=str(error))
-                return False
-        return True
+def refused(told: Sequence[Packet], answers: Answers) -> list[tuple[int, str]]:
+    """The changes of packets the centre will never take, each with why."""
+    return [
+        (seq, reason)
+        for packet in told
+        if (reason := answers.get(packet.sequence)) is not None
+        for seq in packet.seqs
+    ]
 
 
 async def packets_of(stretch: Stretch, mapped: Mapped, feed: Feed) -> list[Packet]:

@@ -92,6 +92,7 @@ class Session:
     counts: Counts
     began_ms: int
     _waiting: dict[Word, asyncio.Future[Heard]] = field(default_factory=dict)
+    _telling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _beating: asyncio.Lock = field(default_factory=asyncio.Lock)
     _ended: LinkError | None = None
 
@@ -119,8 +120,14 @@ class Session:
     async def tell(
         self, word: Word, xml: str, sequence: int | None, answers: frozenset[Word]
     ) -> Heard | None:
-        """Send, and wait for one of ``answers``; None where nothing answers. Raises LinkError, and then the connection is no
-        more: an answer that came later could be taken for another's."""
+        """Send, and wait for one of ``answers``; None where nothing answers. One at a time, whoever asks. Raises LinkError, and
+        then the connection is no more: an answer that came later could be taken for another's."""
+        async with self._telling:
+            return await self._ask(word, xml, sequence, answers)
+
+    async def _ask(
+        self, word: Word, xml: str, sequence: int | None, answers: frozenset[Word]
+    ) -> Heard | None:
         if self._ended is not None:
             raise self._ended.again()
         if not answers:
@@ -150,7 +157,7 @@ class Session:
             {"time"} if self.speaking.dialect.receipt.heartbeat_is_answered else ()
         )
         async with self._beating:  # so that the answer is to this one, and to all that was said before it
-            await self.tell("notify", said.notify(self.speaking), None, answers)
+            await self._ask("notify", said.notify(self.speaking), None, answers)
 
     async def _keep_alive(self) -> None:
         while True:

@@ -115,6 +115,16 @@ async def test_a_second_answer_to_one_report_is_not_taken_for_the_next_one_s(tmp
         found.differences_are_true(1, 3)
 
 
+async def test_two_lanes_at_once_are_one_packet_at_a_time(tmp_path: Path) -> None:
+    """Answers carry no number: with two packets in flight one would be booked for the other."""
+    changes = changes_of(range(1, 5))
+    async with rig(tmp_path, changes=changes) as found:
+        found.centre.acts = deque([Act.ACK, Act.REFUSE, Act.ACK, Act.REFUSE])
+        await asyncio.gather(found.deliver(changes[:12]), found.deliver(changes[12:]))
+        found.differences_are_true(1, 4)
+        assert found.centre.ledger.repeated == 0
+
+
 @pytest.mark.parametrize("dialect", ["mohurd", "shanghai"])
 async def test_the_same_stretch_is_the_same_packets_over_a_lost_answer(tmp_path: Path, dialect: str) -> None:
     changes = changes_of(range(1, 2))
@@ -211,8 +221,8 @@ async def test_a_period_the_centre_sets_is_acknowledged_kept_and_changes_which_r
         await found.deliver(changes)
         assert sorted(found.centre.ledger.registers["1001", "1"]) == [local(4), local(8)]
     async with rig(tmp_path) as again:
-        assert again.sender.memo.period(15) == 60
-        assert again.sender.memo.period(30) == 30, "the installer's newer word holds"
+        assert again.sender.notes.memo.period(15) == 60
+        assert again.sender.notes.memo.period(30) == 30, "the installer's newer word holds"
 
 
 @pytest.mark.parametrize("minutes", [0, 7, 25, 45 * 60, 1441])
@@ -224,16 +234,16 @@ async def test_a_period_we_cannot_keep_is_not_acknowledged(tmp_path: Path, minut
         await found.until(lambda: found.centre.replies)
         assert "period_ack" not in found.centre.heard
         assert session.counts.refused_periods == 1
-        assert found.sender.memo.period_min is None
+        assert found.sender.notes.memo.period_min is None
 
 
 async def test_the_centre_s_clock_is_told_and_never_taken(tmp_path: Path) -> None:
     temper = replace(temper_of("mohurd", SECRET), clock_offset_s=7200)
     async with rig(tmp_path, temper=temper) as found:
         await found.deliver(changes_of(range(1, 2)))
-        while found.sender.memo.clock_offset_s is None:
+        while found.sender.notes.memo.clock_offset_s is None:
             await asyncio.sleep(0)
-        assert found.sender.memo.clock_offset_s == 7200.0
+        assert found.sender.notes.memo.clock_offset_s == 7200.0
         assert found.clock.now_ms() == NOW
         assert list(found.centre.ledger.registers["1001", "1"]) == [local(1)]
 
