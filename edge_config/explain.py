@@ -26,6 +26,7 @@ PATTERNS = {
     r"^[0-9A-Fa-f]{12,14}$": "write the 12 or 14 digits on the meter's plate",
     r"^[^+#/][^+#]{0,199}$": "write the beginning of a topic, such as zigbee2mqtt, without + and #",
     r"^(?:[^+#/]+/)*\+(?:/[^+#/]+)*$": "write the topic with one + in the place of the device, such as zigbee2mqtt/+",
+    r"^[A-Za-z][A-Za-z0-9_]{0,39}$": "write a word of letters, digits and underscores, such as campus",
     r"^https?://": "begin with https:// (or http:// on the campus network)",
     r"^\d{4}-\d{2}-\d{2}$": "write the date as 2026-09-01",
     r"^([01]\d|2[0-3]):(00|15|30|45)-(([01]\d|2[0-3]):(00|15|30|45)|24:00)$": (

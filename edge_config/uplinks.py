@@ -8,6 +8,8 @@ from pydantic import Field
 
 from edge_config.section import Id, Section
 
+Receipt = Literal["batch", "record", "none"]
+
 
 class UplinkFilter(Section):
     """What goes up: quantity groups of ``devices.quantities`` (energy, water, air, canteen, disinfection, …) and periods.
@@ -23,6 +25,10 @@ class UplinkBase(Section):
 
     secret_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that name a file with a secret in it, relative to the site file's folder."""
+    path_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys that name another file or folder, relative to the same."""
+    receipt: ClassVar[Receipt] = "none"
+    """What of it the receiver acknowledges by its own word; what is ``none`` counts as sent, never as delivered."""
 
     id: Id
     only: UplinkFilter = UplinkFilter()
@@ -34,6 +40,7 @@ class UplinkBase(Section):
 
 class HttpUplink(UplinkBase):
     secret_keys: ClassVar[tuple[str, ...]] = ("token_file",)
+    receipt: ClassVar[Receipt] = "batch"
 
     kind: Literal["district-http"]
     url: str = Field(pattern=r"^https?://")
@@ -45,4 +52,29 @@ class HttpUplink(UplinkBase):
         return self.url
 
 
-Uplink = Annotated[HttpUplink, Field(discriminator="kind")]
+class LineProtocolUplink(UplinkBase):
+    """InfluxDB 1.x where ``db`` is named, 2.x where ``org`` and ``bucket`` are; ``uplink_checks`` sees to one of the two."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = ("token_file", "password_file")
+    receipt: ClassVar[Receipt] = "batch"
+
+    kind: Literal["line-protocol"]
+    url: str = Field(pattern=r"^https?://")
+    db: str | None = Field(default=None, min_length=1)
+    retention_policy: str | None = Field(default=None, min_length=1)
+    org: str | None = Field(default=None, min_length=1)
+    bucket: str | None = Field(default=None, min_length=1)
+    token_file: str | None = None
+    username: str | None = Field(default=None, min_length=1)
+    password_file: str | None = None
+    prefix: str = Field(default="campus", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")
+    space: Literal["field", "tag"] = "field"
+    """A tag is a part of a series' identity: moved to another room, a point has two series, and a revision of what it measured
+    before does not overwrite."""
+
+    @property
+    def destination(self) -> str:
+        return f"{self.url} {self.db or self.bucket}"
+
+
+Uplink = Annotated[HttpUplink | LineProtocolUplink, Field(discriminator="kind")]

@@ -35,3 +35,8 @@ async def sender_of(uplink: Uplink, speaker: Speaker) -> AsyncIterator[Sender]:
 
             async with DistrictHttp(uplink.url, uplink.token_file) as wire:
                 yield DistrictSender(wire, speaker.identity, speaker.clock)
+        case "line-protocol":
+            from gateway.uplinks.line_http import line_sender
+
+            async with line_sender(uplink, speaker) as sender:
+                yield sender

@@ -1,0 +1,151 @@
+"""The wire to InfluxDB: post lines over HTTP, give back what came. Foreign exceptions end here.
+
+As with the district certificates are always verified, redirects not followed, no secret travels in the clear beyond this
+machine, and no reply is read past 64 KiB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import httpx2
+
+from edge_config.uplinks import LineProtocolUplink
+from gateway.uplinks.district_http import (
+    CONNECT_S,
+    KEEP_ALIVE_S,
+    REPLY_BYTES_MAX,
+    TOTAL_S,
+    PostError,
+    may_carry_key,
+)
+from gateway.uplinks.encode import COMPRESSION_LEVEL
+from gateway.uplinks.kinds import Speaker
+from gateway.uplinks.line_protocol import Facts, encode
+from gateway.uplinks.line_verdict import judge
+from gateway.uplinks.sender import Stretch
+from gateway.uplinks.verdict import Delivered, Keep, Reply, Trouble, Verdict
+
+
+def write_url(uplink: LineProtocolUplink) -> str:
+    """The endpoint of 1.x or 2.x, with times in ms."""
+    base = uplink.url.rstrip("/")
+    if uplink.db is not None:
+        query = {"db": uplink.db, "precision": "ms"}
+        if uplink.retention_policy is not None:
+            query["rp"] = uplink.retention_policy
+        return f"{base}/write?{urlencode(query)}"
+    return f"{base}/api/v2/write?{urlencode({'org': uplink.org, 'bucket': uplink.bucket, 'precision': 'ms'})}"
+
+
+class LineSender:
+    """A database behind its wire."""
+
+    def __init__(
+        self, uplink: LineProtocolUplink, speaker: Speaker, client: httpx2.AsyncClient, total_s: float
+    ) -> None:
+        self._uplink, self._speaker, self._client, self._total_s = uplink, speaker, client, total_s
+        self._url = write_url(uplink)
+        self.name = uplink.url
+
+    async def send(self, stretch: Stretch) -> Verdict:
+        lines = encode(self._uplink, await self._facts(), stretch.changes)
+        if not lines.seqs:
+            return Delivered(lines.refused)
+        try:
+            return judge(await self._post(lines.body), lines)
+        except PostError as error:
+            return Keep(error.trouble, str(error), error.cure)
+
+    async def _facts(self) -> Facts:
+        spaces = {name: point.space for name, point in self._speaker.points().items() if point.space}
+        return Facts(self._speaker.identity.site, await self._speaker.feed.quantities(), spaces)
+
+    async def _post(self, body: bytes) -> Reply:
+        headers = {
+            "content-type": "text/plain; charset=utf-8",
+            "content-encoding": "gzip",
+            "accept-encoding": "identity",
+            **authorization(self._uplink),
+        }
+        try:
+            async with asyncio.timeout(self._total_s):
+                return await self._exchange(gzip.compress(body, COMPRESSION_LEVEL, mtime=0), headers)
+        except TimeoutError as error:
+            raise _no_answer(f"no complete answer within {self._total_s:g} s") from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+            raise _no_answer(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+
+    async def _exchange(self, compressed: bytes, headers: dict[str, str]) -> Reply:
+        async with self._client.stream("POST", self._url, content=compressed, headers=headers) as response:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > REPLY_BYTES_MAX:
+                    wrong = f"the answer is larger than {REPLY_BYTES_MAX} bytes"
+                    raise PostError(Trouble.NOT_A_RECEIPT, wrong, "check the url of the uplink")
+            kind, wait = (response.headers.get(key, "") for key in ("content-type", "retry-after"))
+            return Reply(response.status_code, kind, wait, bytes(body))
+
+
+def authorization(uplink: LineProtocolUplink) -> dict[str, str]:
+    """The header that shows who we are; its file is read anew each time. Raises PostError."""
+    name = uplink.token_file or uplink.password_file
+    if name is None:
+        return {}
+    if not may_carry_key(uplink.url):
+        wrong = "the secret is not sent over http:// to another machine"
+        raise PostError(Trouble.TOKEN, wrong, "write https:// in the url")
+    secret = _secret(Path(name))
+    if uplink.token_file is not None:
+        return {"authorization": f"Token {secret}"}
+    pair = base64.b64encode(f"{uplink.username}:{secret}".encode()).decode()
+    return {"authorization": f"Basic {pair}"}
+
+
+def _secret(path: Path) -> str:
+    try:
+        secret = path.read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise PostError(
+            Trouble.TOKEN,
+            f"cannot read {path}: {reason}",
+            "let the gateway's user read it, one line of ASCII",
+        ) from error
+    if not secret or not secret.isprintable() or not secret.isascii():
+        raise PostError(
+            Trouble.TOKEN, f"{path} does not hold a secret", "write it into the file, on one line"
+        )
+    return secret
+
+
+def _no_answer(what: str) -> PostError:
+    return PostError(
+        Trouble.NO_ANSWER, what, "check the network and that InfluxDB runs; it goes on by itself"
+    )
+
+
+@asynccontextmanager
+async def line_sender(
+    uplink: LineProtocolUplink, speaker: Speaker, total_s: float = TOTAL_S
+) -> AsyncIterator[LineSender]:
+    """The database, with its connection for as long as the context lasts."""
+    is_https = urlsplit(uplink.url).scheme == "https"
+    verify = ssl.create_default_context() if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_S)
+    async with httpx2.AsyncClient(
+        verify=verify,
+        timeout=httpx2.Timeout(total_s, connect=CONNECT_S),
+        limits=limits,
+        follow_redirects=False,
+        trust_env=False,  # the site file says where data goes, not the environment
+    ) as client:
+        yield LineSender(uplink, speaker, client, total_s)
