@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from devices.quantities import QUANTITIES
 from edge_config.draft import Draft
-from edge_config.problems import DocPath, Finding
-from edge_config.uplinks import LineProtocolUplink
+from edge_config.hj212_factors import Factor, factors
+from edge_config.problems import DocPath, Finding, choices, nearest
+from edge_config.uplinks import Hj212Uplink, LineProtocolUplink
+
+ENVIRONMENT = {"air", "weather"}
+"""Groups of quantities HJ 212 is for; energy and water go another way."""
 
 
 def check(draft: Draft) -> Iterator[Finding]:
@@ -15,6 +20,8 @@ def check(draft: Draft) -> Iterator[Finding]:
         path: DocPath = ("uplinks", index)
         if isinstance(uplink, LineProtocolUplink):
             yield from line_protocol(path, uplink)
+        elif isinstance(uplink, Hj212Uplink):
+            yield from hj212(path, uplink, draft)
 
 
 def line_protocol(path: DocPath, uplink: LineProtocolUplink) -> Iterator[Finding]:
@@ -38,3 +45,50 @@ def line_protocol(path: DocPath, uplink: LineProtocolUplink) -> Iterator[Finding
         yield Finding(
             (*path, "url"), "is more than the server's address", "write it as http://influx.example:8086"
         )
+
+
+def hj212(path: DocPath, uplink: Hj212Uplink, draft: Draft) -> Iterator[Finding]:
+    """Stations of their own, with points that exist and are environment, one for each factor."""
+    known = factors(uplink.factors)
+    for quantity in uplink.factors:
+        if quantity not in QUANTITIES or QUANTITIES[quantity].group not in ENVIRONMENT:
+            right = nearest(quantity, _environment(), f"HJ 212 is for {choices(_environment(), 20)}")
+            yield Finding(
+                (*path, "factors", quantity), f"no environment quantity is called {quantity!r}", right
+            )
+    points = dict(draft.device_points())
+    stations: dict[str, int] = {}
+    for index, station in enumerate(uplink.stations):
+        place: DocPath = (*path, "stations", index)
+        if stations.setdefault(station.mn, index) != index:
+            yield Finding(
+                (*place, "mn"), f"the MN {station.mn} is used twice", "put its points into one station"
+            )
+        codes: dict[str, str] = {}
+        for number, point in enumerate(station.points):
+            if point not in points and draft.is_complete():
+                right = nearest(point, points, "write device.point, as `check` lists them")
+                yield Finding((*place, "points", number), f"no device has the point {point!r}", right)
+            yield from _factor((*place, "points", number), point, points.get(point), known, codes)
+
+
+def _environment() -> list[str]:
+    return sorted(name for name, quantity in QUANTITIES.items() if quantity.group in ENVIRONMENT)
+
+
+def _factor(
+    path: DocPath, point: str, quantity: str | None, known: Mapping[str, Factor], codes: dict[str, str]
+) -> Iterator[Finding]:
+    """A point of a station. ``codes`` are those the station has so far."""
+    if quantity is None:
+        return
+    if QUANTITIES[quantity].group not in ENVIRONMENT:
+        yield Finding(path, f"{point!r} is {quantity}, which is no environment quantity", "take it out")
+    elif quantity not in known:
+        right = (
+            f"agree a code with the centre and write it under `factors`: {{{quantity}: {{code: …, unit: …}}}}"
+        )
+        yield Finding(path, f"{quantity} has no factor code", right)
+    elif (other := codes.setdefault(known[quantity].code, point)) != point:
+        wrong = f"{other!r} is already factor {known[quantity].code} of this station"
+        yield Finding(path, wrong, "a station has one point for a factor; give this one a station of its own")

@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from edge_config.section import Id, Section
+from edge_config.hj212_factors import Factor
+from edge_config.section import Id, PointId, Port, Section
 
 Receipt = Literal["batch", "record", "none"]
 
@@ -77,4 +78,35 @@ class LineProtocolUplink(UplinkBase):
         return f"{self.url} {self.db or self.bucket}"
 
 
-Uplink = Annotated[HttpUplink | LineProtocolUplink, Field(discriminator="kind")]
+class Station(Section):
+    """A 监测点 of HJ 212: its MN, and the points that are its factors."""
+
+    mn: str = Field(pattern=r"^[0-9A-Z]{14,24}$")
+    points: tuple[PointId, ...] = Field(min_length=1)
+
+
+class Hj212Uplink(UplinkBase):
+    """A centre that speaks HJ 212-2017 over TCP, for environment points only."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = ("password_file",)
+    receipt: ClassVar[Receipt] = "record"
+
+    kind: Literal["hj212"]
+    host: str = Field(min_length=1)
+    port: Port
+    stations: tuple[Station, ...] = Field(min_length=1)
+    st: str = Field(default="22", pattern=r"^[0-9]{2}$")
+    """System type: 22 空气质量, 23 声环境."""
+    password_file: str | None = None
+    """PW; without one the standard's own 123456."""
+    realtime_interval_s: int = Field(default=60, ge=30, le=3600)
+    """RtdInterval: how often 2011 goes up. The centre may change it until the next start."""
+    timeout_s: float = Field(default=10, gt=0, le=60)
+    factors: dict[str, Factor] = Field(default_factory=dict)
+
+    @property
+    def destination(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+Uplink = Annotated[HttpUplink | LineProtocolUplink | Hj212Uplink, Field(discriminator="kind")]

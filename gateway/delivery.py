@@ -30,7 +30,7 @@ async def deliver(site: LoadedSite, door: Door, clock: Clock) -> None:
     while True:
         door.renewed.clear()
         try:
-            async with BufferFeed(site.buffer_path, door, clock) as feed, asyncio.TaskGroup() as group:
+            async with BufferFeed(site, door, clock) as feed, asyncio.TaskGroup() as group:
                 identity = Identity(site.file.site.id, site.file.gateway.id, feed.epoch)
                 speaker = Speaker(identity, site, lambda: door.points, feed, clock)
                 group.create_task(_until_renewed(door))

@@ -6,17 +6,18 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Self, TypeVar
 
+from edge_config.site import LoadedSite
 from gateway.accounts import Accounts
 from gateway.errors import DamagedRowError, RenewedError, StoreError
 from gateway.ingest import Door
-from gateway.model import Change
+from gateway.model import Change, Quality
+from gateway.query.reader import Reader
 from gateway.store import changes, points, uplinks
 from gateway.store.database import epoch_of, open_reader
 from gateway.store.scrub import mend
-from gateway.uplinks.feed import UplinkState
+from gateway.uplinks.feed import Latest, UplinkState
 from runtime.clock import Clock
 
 T = TypeVar("T")
@@ -25,8 +26,9 @@ T = TypeVar("T")
 class BufferFeed:
     """Implements ``uplinks.feed.Feed`` over the buffer. Use ``async with``."""
 
-    def __init__(self, path: Path, door: Door, clock: Clock) -> None:
-        self._path, self._door, self._clock = path, door, clock
+    def __init__(self, site: LoadedSite, door: Door, clock: Clock) -> None:
+        self._path, self._door, self._clock = site.buffer_path, door, clock
+        self._questions = Reader(site, clock)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="feed")
         self._connection: sqlite3.Connection | None = None
         self.epoch = ""
@@ -58,6 +60,14 @@ class BufferFeed:
 
     async def quantities(self) -> Mapping[str, str]:
         return await self._read(lambda: points.quantities(self._reader))
+
+    async def latest(self) -> Sequence[Latest]:
+        rows = await self._read(self._questions.latest)
+        return [
+            Latest(row.point, row.measured_at, row.value, Quality[row.quality.upper()], row.is_delayed)
+            for row in rows
+            if row.measured_at is not None
+        ]
 
     async def begin(self, uplink: str, to_seq: int) -> None:
         def work(connection: sqlite3.Connection) -> None:

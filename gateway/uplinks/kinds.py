@@ -40,3 +40,8 @@ async def sender_of(uplink: Uplink, speaker: Speaker) -> AsyncIterator[Sender]:
 
             async with line_sender(uplink, speaker) as sender:
                 yield sender
+        case "hj212":
+            from gateway.uplinks.hj212_sender import hj212_sender
+
+            async with hj212_sender(uplink, speaker) as sender:
+                yield sender

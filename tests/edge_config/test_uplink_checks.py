@@ -9,12 +9,20 @@ from tests.edge_config.conftest import Folder
 LINES = 'id: db, kind: line-protocol, url: "https://db.example:8086", db: campus'
 
 
+CENTRE = (
+    "id: epb, kind: hj212, host: centre.example, port: 9002, "
+    "stations: [{mn: 310104SCHOOL000000000001, points: [air.temperature, air.humidity]}]"
+)
+
+
 def sentences(folder: Folder, entry: str) -> list[str]:
     folder.write(more=f"  - {{{entry}}}\n")
     return folder.sentences()
 
 
-@pytest.mark.parametrize("entry", [LINES, LINES.replace("db: campus", "org: o, bucket: b, space: tag")])
+@pytest.mark.parametrize(
+    "entry", [LINES, LINES.replace("db: campus", "org: o, bucket: b, space: tag"), CENTRE]
+)
 def test_an_uplink_that_is_right_is_loaded(folder: Folder, entry: str) -> None:
     assert sentences(folder, entry) == []
 
@@ -42,6 +50,62 @@ def test_a_line_protocol_uplink_that_is_wrong_is_named(
     assert old in LINES
     found = sentences(folder, LINES.replace(old, new))
     assert [one for one in found if sentence in one], found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("310104SCHOOL000000000001", "310104", "uplinks[epb].stations[1].mn"),
+        ("port: 9002", "port: 9002, st: 22a", 'write two digits in quotes, such as "22"'),
+        (
+            "air.humidity",
+            "air.humid",
+            "stations[1].points[2]: no device has the point 'air.humid', did you mean 'air.humidity'?",
+        ),
+        ("air.humidity", "main-e.energy_import", "is active_energy_import, which is no environment quantity"),
+        ("air.humidity", "air.co2", "co2 has no factor code, agree a code with the centre"),
+        ("port: 9002", "port: 9002, factors: {co2: {code: 5, unit: ppm}}", "uplinks[epb].factors.co2.code"),
+        (
+            "port: 9002",
+            "port: 9002, factors: {voltage: {code: a1, unit: V}}",
+            "no environment quantity is called 'voltage'",
+        ),
+        ("port: 9002", "port: 9002, password_file: nowhere", "uplinks[epb].password_file"),
+        ("port: 9002", "port: 9002, realtime_interval_s: 5", "uplinks[epb].realtime_interval_s"),
+    ],
+)
+def test_an_hj212_uplink_that_is_wrong_is_named(folder: Folder, old: str, new: str, sentence: str) -> None:
+    assert old in CENTRE
+    found = sentences(folder, CENTRE.replace(old, new))
+    assert [one for one in found if sentence in one], found
+
+
+def test_a_factor_of_the_site_file_is_as_good_as_a_packaged_one(folder: Folder) -> None:
+    own = "factors: {co2: {code: a05001, unit: ppm, decimals: 0}}, stations"
+    assert sentences(folder, CENTRE.replace("stations", own).replace("humidity", "co2")) == []
+
+
+def test_two_points_of_one_factor_need_two_stations(folder: Folder) -> None:
+    entry = CENTRE.replace("port: 9002", "port: 9002, factors: {co2: {code: a01001, unit: ppm}}").replace(
+        "humidity", "co2"
+    )
+    assert [one for one in sentences(folder, entry) if "'air.temperature' is already factor a01001" in one]
+
+
+def test_one_mn_is_one_station(folder: Folder) -> None:
+    twice = CENTRE.replace("]}]", "]}, {mn: 310104SCHOOL000000000001, points: [air.humidity]}]")
+    assert [one for one in sentences(folder, twice) if "the MN 310104SCHOOL000000000001 is used twice" in one]
+
+
+def test_the_packaged_factors_are_of_environment_quantities_and_dated() -> None:
+    from devices.quantities import QUANTITIES
+    from edge_config.hj212_factors import packaged
+    from edge_config.uplink_checks import ENVIRONMENT
+
+    table = packaged()
+    assert {QUANTITIES[name].group for name in table.factors} <= ENVIRONMENT
+    assert table.factors["pm25"].code == "a34004"
+    assert table.valid_from
 
 
 def test_every_kind_says_what_its_receipt_is() -> None:

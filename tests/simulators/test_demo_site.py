@@ -15,7 +15,7 @@ def test_ports_move_with_the_base_and_nothing_else_does(fresh_folder: Path) -> N
     assert [bus.port for bus in site.buses if isinstance(bus, TcpBus)] == [9703, 9704]
     assert (site.dashboard.port, site.collector.port, site.worker.port) == (9700, 9706, 9707)
     assert site.brokers[0].port == 9702
-    assert site.uplinks[0].url == "http://127.0.0.1:9701/v1"
+    assert site.uplinks[0].destination == "http://127.0.0.1:9701/v1"
     assert site.site.students == 1200
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.model import Change
-from gateway.uplinks.feed import UplinkState
+from gateway.uplinks.feed import Latest, UplinkState
 from tests.district import campus
 from tests.district.campus import METER
 
@@ -34,6 +34,7 @@ class MemoryFeed:
     dead: dict[int, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     points: dict[str, str] = field(default_factory=lambda: {METER: "active_energy_import"})
+    newest: list[Latest] = field(default_factory=list)
     done: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the uplink asks where it is and is at the head."""
 
@@ -50,6 +51,9 @@ class MemoryFeed:
 
     async def quantities(self) -> Mapping[str, str]:
         return self.points
+
+    async def latest(self) -> Sequence[Latest]:
+        return list(self.newest)
 
     async def begin(self, uplink: str, to_seq: int) -> None:
         assert to_seq > self.cursor
