@@ -67,6 +67,9 @@ def secrets(draft: Draft, folder: Path) -> Iterator[Finding]:
         for key in uplink.secret_keys if uplink.enabled else ():
             if (name := getattr(uplink, key)) is not None:
                 yield from _secret(("uplinks", index, key), folder / name)
+        for key in uplink.file_keys if uplink.enabled else ():
+            if (name := getattr(uplink, key)) is not None:
+                yield from _readable(("uplinks", index, key), folder / name)
 
 
 def _readable(path: DocPath, file: Path) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from devices.quantities import QUANTITIES
 from edge_config.draft import Draft
 from edge_config.hj212_factors import Factor, factors
 from edge_config.problems import DocPath, Finding, choices, nearest
-from edge_config.uplinks import Hj212Uplink, LineProtocolUplink
+from edge_config.uplinks import Hj212Uplink, LineProtocolUplink, MqttUplink
 
 ENVIRONMENT = {"air", "weather"}
 """Groups of quantities HJ 212 is for; energy and water go another way."""
@@ -22,6 +22,8 @@ def check(draft: Draft) -> Iterator[Finding]:
             yield from line_protocol(path, uplink)
         elif isinstance(uplink, Hj212Uplink):
             yield from hj212(path, uplink, draft)
+        elif isinstance(uplink, MqttUplink):
+            yield from mqtt(path, uplink)
 
 
 def line_protocol(path: DocPath, uplink: LineProtocolUplink) -> Iterator[Finding]:
@@ -92,3 +94,23 @@ def _factor(
     elif (other := codes.setdefault(known[quantity].code, point)) != point:
         wrong = f"{other!r} is already factor {known[quantity].code} of this station"
         yield Finding(path, wrong, "a station has one point for a factor; give this one a station of its own")
+
+
+def mqtt(path: DocPath, uplink: MqttUplink) -> Iterator[Finding]:
+    """Somebody it is for, and one way to show who we are."""
+    if not uplink.homeassistant and not uplink.thingsboard:
+        yield Finding(path, "is for nobody", "write `homeassistant: true` or `thingsboard: true`")
+    if uplink.token_file is not None and uplink.username is not None:
+        yield Finding(
+            path, "has both a `username` and a `token_file`", "ThingsBoard takes the token, others the name"
+        )
+    if uplink.password_file is not None and uplink.username is None:
+        yield Finding((*path, "password_file"), "is a password of nobody", "write `username` too")
+    if (uplink.cert_file is None) != (uplink.key_file is None):
+        yield Finding(path, "needs `cert_file` and `key_file` together", "write both, or neither")
+    if uplink.cert_file is not None and uplink.ca_file is None:
+        yield Finding(
+            (*path, "cert_file"),
+            "is used with TLS only",
+            "name `ca_file`: who signed the broker's certificate",
+        )

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from edge_config.hj212_factors import Factor
-from edge_config.section import Id, PointId, Port, Section
+from edge_config.section import Id, PointId, Port, Section, TopicPrefix
 
 Receipt = Literal["batch", "record", "none"]
 
@@ -26,8 +26,10 @@ class UplinkBase(Section):
 
     secret_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that name a file with a secret in it, relative to the site file's folder."""
-    path_keys: ClassVar[tuple[str, ...]] = ()
-    """Keys that name another file or folder, relative to the same."""
+    file_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys that name a file that may be read by everybody."""
+    folder_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys that name a folder, which need not exist yet."""
     receipt: ClassVar[Receipt] = "none"
     """What of it the receiver acknowledges by its own word; what is ``none`` counts as sent, never as delivered."""
 
@@ -109,4 +111,33 @@ class Hj212Uplink(UplinkBase):
         return f"{self.host}:{self.port}"
 
 
-Uplink = Annotated[HttpUplink | LineProtocolUplink | Hj212Uplink, Field(discriminator="kind")]
+class MqttUplink(UplinkBase):
+    """A broker that Home Assistant listens on, or ThingsBoard's own. A PUBACK is the broker's word, and the broker is not who
+    the data is for, hence no receipt."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = ("password_file", "token_file", "key_file")
+    file_keys: ClassVar[tuple[str, ...]] = ("ca_file", "cert_file")
+    receipt: ClassVar[Receipt] = "none"
+
+    kind: Literal["mqtt"]
+    host: str = Field(min_length=1)
+    port: Port = 1883
+    username: str | None = Field(default=None, min_length=1)
+    password_file: str | None = None
+    token_file: str | None = None
+    """ThingsBoard's access token, which stands in the place of a username."""
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    homeassistant: bool = False
+    thingsboard: bool = False
+    discovery_prefix: TopicPrefix = "homeassistant"
+    topic: TopicPrefix = "campus-gateway"
+    latest_interval_s: float = Field(default=30, ge=5, le=3600)
+
+    @property
+    def destination(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+Uplink = Annotated[HttpUplink | LineProtocolUplink | Hj212Uplink | MqttUplink, Field(discriminator="kind")]

@@ -81,6 +81,7 @@ async def _hand_over(door: Door, errors: BaseExceptionGroup[sqlite3.DatabaseErro
 
 def with_paths(site: LoadedSite, uplink: Uplink) -> Uplink:
     """Relative paths in a site file start at its folder."""
-    named = {key: getattr(uplink, key) for key in (*uplink.secret_keys, *uplink.path_keys)}
+    keys = (*uplink.secret_keys, *uplink.file_keys, *uplink.folder_keys)
+    named = {key: getattr(uplink, key) for key in keys}
     paths = {key: str(site.folder / name) for key, name in named.items() if name is not None}
     return uplink.model_copy(update=paths)

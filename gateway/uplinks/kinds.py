@@ -45,3 +45,8 @@ async def sender_of(uplink: Uplink, speaker: Speaker) -> AsyncIterator[Sender]:
 
             async with hj212_sender(uplink, speaker) as sender:
                 yield sender
+        case "mqtt":
+            from gateway.uplinks.mqtt_sender import mqtt_sender
+
+            async with mqtt_sender(uplink, speaker) as sender:
+                yield sender

@@ -14,6 +14,8 @@ CENTRE = (
     "stations: [{mn: 310104SCHOOL000000000001, points: [air.temperature, air.humidity]}]"
 )
 
+HOME = "id: ha, kind: mqtt, host: ha.example, homeassistant: true"
+
 
 def sentences(folder: Folder, entry: str) -> list[str]:
     folder.write(more=f"  - {{{entry}}}\n")
@@ -106,6 +108,29 @@ def test_the_packaged_factors_are_of_environment_quantities_and_dated() -> None:
     assert {QUANTITIES[name].group for name in table.factors} <= ENVIRONMENT
     assert table.factors["pm25"].code == "a34004"
     assert table.valid_from
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            ", homeassistant: true",
+            "",
+            "uplinks[ha]: is for nobody, write `homeassistant: true` or `thingsboard: true`",
+        ),
+        ("host: ha", "token_file: t, username: u, host: ha", "has both a `username` and a `token_file`"),
+        ("host: ha", "password_file: t, host: ha", "uplinks[ha].password_file: is a password of nobody"),
+        ("host: ha", "cert_file: t, ca_file: t, host: ha", "needs `cert_file` and `key_file` together"),
+        ("host: ha", "cert_file: t, key_file: t, host: ha", "uplinks[ha].cert_file: is used with TLS only"),
+        ("host: ha", "ca_file: nowhere, host: ha", "uplinks[ha].ca_file"),
+        ("host: ha", "topic: a/#, host: ha", "uplinks[ha].topic"),
+    ],
+)
+def test_an_mqtt_uplink_that_is_wrong_is_named(folder: Folder, old: str, new: str, sentence: str) -> None:
+    assert old in HOME
+    (folder.path / "t").write_text("x")
+    found = sentences(folder, HOME.replace(old, new))
+    assert [one for one in found if sentence in one], found
 
 
 def test_every_kind_says_what_its_receipt_is() -> None:

@@ -50,7 +50,7 @@ def test_a_lock_names_no_host_and_no_path(lock: str) -> None:
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        ("dev", ("build", "dashboard", "district", "sheet", "sim", "dev")),
+        ("dev", ("build", "dashboard", "district", "mqtt-uplink", "sheet", "sim", "dev")),
         ("demo", ("build", "dashboard", "district", "sheet", "sim")),
         ("gateway", ("dashboard", "sheet")),
     ],
