@@ -140,4 +140,24 @@ class MqttUplink(UplinkBase):
         return f"{self.host}:{self.port}"
 
 
-Uplink = Annotated[HttpUplink | LineProtocolUplink | Hj212Uplink | MqttUplink, Field(discriminator="kind")]
+class ExportUplink(UplinkBase):
+    """Daily packages of files, for whoever fetches them."""
+
+    folder_keys: ClassVar[tuple[str, ...]] = ("folder",)
+    receipt: ClassVar[Receipt] = "batch"
+
+    kind: Literal["export"]
+    folder: str = Field(min_length=1)
+    interval_s: float = Field(default=300, ge=1, le=300)
+    """Longer than elsewhere: late figures of one day make one new version, not many."""
+    batch_max: int = Field(default=5000, ge=1, le=5000)
+
+    @property
+    def destination(self) -> str:
+        return self.folder
+
+
+Uplink = Annotated[
+    HttpUplink | LineProtocolUplink | Hj212Uplink | MqttUplink | ExportUplink,
+    Field(discriminator="kind"),
+]

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import Self, TypeVar
 
 from edge_config.site import LoadedSite
@@ -14,6 +15,7 @@ from gateway.errors import DamagedRowError, RenewedError, StoreError
 from gateway.ingest import Door
 from gateway.model import Change, Quality
 from gateway.query.reader import Reader
+from gateway.query.views import DayRecords
 from gateway.store import changes, points, uplinks
 from gateway.store.database import epoch_of, open_reader
 from gateway.store.scrub import mend
@@ -68,6 +70,9 @@ class BufferFeed:
             for row in rows
             if row.measured_at is not None
         ]
+
+    async def day(self, day: date) -> DayRecords:
+        return await self._read(lambda: self._questions.day_records(day))
 
     async def begin(self, uplink: str, to_seq: int) -> None:
         def work(connection: sqlite3.Connection) -> None:

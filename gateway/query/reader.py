@@ -21,6 +21,7 @@ from gateway.query import (
     comparison,
     completeness,
     connection,
+    day_records,
     devices,
     disinfection,
     facts,
@@ -196,6 +197,11 @@ class Reader:
     def statements(self, limit: int = 35) -> list[views.Statement]:
         with self.look() as snapshot:
             return facts.statements(snapshot, limit)
+
+    def day_records(self, day: date) -> views.DayRecords:
+        """Points, stored slots, events and statement of a local day that has its statement; of another day nothing."""
+        with self.look() as snapshot:
+            return day_records.day_records(snapshot, day)
 
     def change_token(self) -> str:
         """Differs when anything shown may have changed; opens nothing."""

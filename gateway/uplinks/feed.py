@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple, Protocol
 
 from gateway.model import Change, Quality
+from gateway.query.views import DayRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,10 @@ class Feed(Protocol):
     async def latest(self) -> Sequence[Latest]:
         """The newest word of every point in service that ever spoke. May raise QueryError when the buffer is too busy to
         answer: ask again later."""
+        ...
+
+    async def day(self, day: date) -> DayRecords:
+        """What is held of a local day now. May raise QueryError, as ``latest``."""
         ...
 
     async def begin(self, uplink: str, to_seq: int) -> None:

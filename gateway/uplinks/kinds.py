@@ -50,3 +50,7 @@ async def sender_of(uplink: Uplink, speaker: Speaker) -> AsyncIterator[Sender]:
 
             async with mqtt_sender(uplink, speaker) as sender:
                 yield sender
+        case "export":
+            from gateway.uplinks.export_sender import ExportSender
+
+            yield ExportSender(uplink, speaker)

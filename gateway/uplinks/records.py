@@ -6,6 +6,7 @@ The district's encoder joins bodies as they are; the other kinds speak of points
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -55,6 +56,9 @@ class StatementRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="statem
     """Of 零报告 what tells which day it is about."""
 
     day: str
+
+    def __post_init__(self) -> None:
+        date.fromisoformat(self.day)
 
 
 Record = IntervalRecord | EventRecord | StatementRecord

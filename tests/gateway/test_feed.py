@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from datetime import date
 
 from edge_config.site import LoadedSite
 from gateway.feed import BufferFeed
@@ -25,6 +26,8 @@ async def test_no_snapshot_is_held_between_two_questions(site: LoadedSite) -> No
         assert len(await feed.read(0, 3)) == 3
         await feed.state("district")
         assert await feed.quantities()
+        assert (await feed.day(date(2025, 11, 23))).statement is None
+        assert await feed.latest() == []
         writer = sqlite3.connect(site.buffer_path, isolation_level=None)
         writer.execute("CREATE TABLE waste (id INTEGER)")
         busy, *_ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
