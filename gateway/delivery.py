@@ -16,6 +16,7 @@ from gateway.store.scrub import Scrub
 from gateway.uplinks.drain import run_uplink
 from gateway.uplinks.feed import Identity
 from gateway.uplinks.kinds import Speaker, sender_of
+from gateway.uplinks.present import speaking
 from runtime import logs
 from runtime.clock import Clock
 
@@ -43,7 +44,7 @@ async def deliver(site: LoadedSite, door: Door, clock: Clock) -> None:
 
 
 async def _run(uplink: Uplink, speaker: Speaker, wake: asyncio.Event) -> None:
-    async with sender_of(uplink, speaker) as sender:
+    async with sender_of(uplink, speaker) as sender, speaking(sender):
         await run_uplink(uplink, speaker.identity.gateway, speaker.feed, sender, speaker.clock, wake)
 
 

@@ -71,6 +71,9 @@ class BufferFeed:
             if row.measured_at is not None
         ]
 
+    async def replaced(self, changes: Sequence[Change]) -> frozenset[int]:
+        return await self._read(lambda: self._questions.replaced(changes))
+
     async def day(self, day: date) -> DayRecords:
         return await self._read(lambda: self._questions.day_records(day))
 

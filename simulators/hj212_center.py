@@ -14,21 +14,17 @@ ACK, DROP, CLOSE, LOWER = "ack", "drop", "close", "lower"
 
 
 def checksum(data: bytes) -> str:
-    """By a table of the low byte; the register loses its own low byte before each one, which is the oddity of HJ 212."""
+    """A bit at a time, as the standard describes it: the register shifted right by eight, the byte added, eight steps."""
     register = 0xFFFF
     for byte in data:
-        mixed = (register >> 8) ^ byte
-        register = (mixed >> 8) ^ _TABLE[mixed & 0xFF]
+        register >>= 8
+        register ^= byte
+        for _ in range(8):
+            is_odd = register % 2 == 1
+            register //= 2
+            if is_odd:
+                register ^= 0xA001
     return f"{register:04X}"
-
-
-def _row(index: int) -> int:
-    for _ in range(8):
-        index = (index >> 1) ^ (0xA001 if index % 2 else 0)
-    return index
-
-
-_TABLE = [_row(index) for index in range(256)]
 
 
 def framed(segment: str) -> bytes:

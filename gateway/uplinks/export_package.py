@@ -13,6 +13,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -121,14 +122,14 @@ def listed(found: Sequence[Part]) -> list[dict[str, Any]]:
 
 def interval_row(zone: ZoneInfo, point: DayPoint, slot: DayInterval) -> Row:
     """One slot, with its unit and its times in words and in UTC ms."""
-    row = asdict(slot)
-    row |= {"quantity": point.quantity, "unit": point.unit, **_times(zone, slot.start, slot.end)}
-    return {key: row[key] for key in INTERVAL}
+    times = _times(zone, slot.start, slot.end)
+    known = {"quantity": point.quantity, "unit": point.unit, **times}
+    return {key: known[key] if key in known else getattr(slot, key) for key in INTERVAL}
 
 
 def event_row(zone: ZoneInfo, event: DayEvent) -> Row:
-    row = asdict(event) | _times(zone, event.start, event.end)
-    return {key: row[key] for key in EVENT}
+    times = _times(zone, event.start, event.end)
+    return {key: times[key] if key in times else getattr(event, key) for key in EVENT}
 
 
 def explain(zone: ZoneInfo, points: Mapping[str, DayPoint], change: Change) -> bytes:
@@ -163,6 +164,7 @@ def _times(zone: ZoneInfo, start: int, end: int | None) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=1024)
 def _local(zone: ZoneInfo, ms: int) -> str:
     """Local time with its distance from UTC, to the ms where there is one."""
     seconds, rest = divmod(ms, 1000)

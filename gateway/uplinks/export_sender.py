@@ -14,12 +14,14 @@ from zoneinfo import ZoneInfo
 
 from edge_config.uplinks import ExportUplink
 from gateway.errors import QueryError
+from gateway.model import Change, Point
+from gateway.query.views import DayPoint
 from gateway.uplinks.export_folder import fault_of, write_version
-from gateway.uplinks.export_package import PERIODS, About, parts
+from gateway.uplinks.export_package import PERIODS, About, explain, parts
 from gateway.uplinks.kinds import Speaker
-from gateway.uplinks.records import EventRecord, IntervalRecord, Record, StatementRecord, records_of
+from gateway.uplinks.records import EventRecord, IntervalRecord, Record, StatementRecord, busy, records_of
 from gateway.uplinks.sender import Stretch
-from gateway.uplinks.verdict import Delivered, Keep, Trouble, Verdict
+from gateway.uplinks.verdict import Delivered, Verdict
 from gateway.uplinks.wire import WireFault
 from runtime import logs
 
@@ -43,8 +45,16 @@ class ExportSender:
         except WireFault as fault:
             return fault.keep()
         except QueryError as error:
-            return Keep(Trouble.BUSY, str(error), "the buffer is busy; it goes on by itself")
+            return busy(error)
         return Delivered(refused)
+
+    def explain(self, change: Change) -> list[tuple[str, bytes]]:
+        """The row of a record in its day's package; nothing is written."""
+        points = {name: day_point(point) for name, point in self._speaker.points().items()}
+        try:
+            return [("row of the day's package 数据包中的一行", explain(self._about.zone, points, change))]
+        except ValueError as error:
+            return [("refused 无法表示", str(error).encode())]
 
     async def _package(self, day: date) -> None:
         records = await self._speaker.feed.day(day)
@@ -57,6 +67,14 @@ class ExportSender:
             raise fault_of(self._folder, error) from error
         if made is not None:
             self._log.info("a day's package was written", day=records.day, version=made.name)
+
+
+def day_point(point: Point) -> DayPoint:
+    """A point as a package describes it."""
+    return DayPoint(
+        point.name, point.device, point.space, point.quantity, point.unit, point.kind.value, str(point.step),
+        point.energy_code, point.label_zh, point.label_en,
+    )  # fmt: skip
 
 
 def days_of(zone: ZoneInfo, records: Iterable[Record]) -> list[date]:

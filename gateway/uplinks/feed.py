@@ -67,6 +67,11 @@ class Feed(Protocol):
         answer: ask again later."""
         ...
 
+    async def replaced(self, changes: Sequence[Change]) -> frozenset[int]:
+        """The seqs of those of which a newer revision is stored: for receivers that keep what comes last, whatever order
+        it comes in. May raise QueryError, as ``latest``."""
+        ...
+
     async def day(self, day: date) -> DayRecords:
         """What is held of a local day now. May raise QueryError, as ``latest``."""
         ...

@@ -22,16 +22,22 @@ _CRC = re.compile(rb"^[0-9A-Fa-f]{4}\r\n$")
 
 
 def crc(data: bytes) -> int:
-    """CRC of HJ 212, which is not CRC-16/MODBUS: before each byte the register is shifted right by eight."""
+    """CRC of HJ 212, which is not CRC-16/MODBUS: before each byte the register loses its own low byte. By a table, as a bit at
+    a time took 0.3 s for 1,000 messages."""
     register = 0xFFFF
     for byte in data:
-        register = (register >> 8) ^ byte
-        for _ in range(8):
-            is_odd = register & 1
-            register >>= 1
-            if is_odd:
-                register ^= 0xA001
+        mixed = (register >> 8) ^ byte
+        register = (mixed >> 8) ^ _TABLE[mixed & 0xFF]
     return register
+
+
+def _eight_bits(register: int) -> int:
+    for _ in range(8):
+        register = (register >> 1) ^ (0xA001 if register & 1 else 0)
+    return register
+
+
+_TABLE = tuple(map(_eight_bits, range(256)))
 
 
 def frame(segment: bytes) -> bytes:

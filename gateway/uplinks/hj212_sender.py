@@ -6,17 +6,18 @@ another failed is not said again while the process lives.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from edge_config.uplinks import Hj212Uplink
 from gateway.errors import QueryError
+from gateway.model import Change
 from gateway.uplinks.hj212 import Place, encode, places, realtime
 from gateway.uplinks.hj212_frame import Heard, Message, frames
 from gateway.uplinks.hj212_link import Link
 from gateway.uplinks.hj212_requests import Answer, QnRtn, Standing, answer
 from gateway.uplinks.kinds import Speaker
+from gateway.uplinks.records import busy, standing
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered, Keep, Trouble, Verdict
 from gateway.uplinks.wire import WireFault, secret_in
@@ -51,8 +52,9 @@ class Hj212Sender:
     async def send(self, stretch: Stretch) -> Verdict:
         if self._stretch != (stretch.from_seq, stretch.to_seq):
             self._stretch, self._acknowledged = (stretch.from_seq, stretch.to_seq), set()
-        told, refused = encode(self._uplink, await self._places(), self._zone, stretch.changes)
         try:
+            changes = await standing(self._speaker.feed, stretch.changes)
+            told, refused = encode(self._uplink, await self._places(), self._zone, changes)
             password = self._password()
             for one in told:
                 trouble = await self._send(one.message, password)
@@ -60,7 +62,22 @@ class Hj212Sender:
                     return trouble
         except WireFault as fault:
             return fault.keep()
+        except QueryError as error:
+            return busy(error)
         return Delivered(refused)
+
+    def explain(self, change: Change) -> list[tuple[str, bytes]]:
+        """Label and exact bytes of every frame, PW among them; nothing is sent."""
+        quantities = {name: point.quantity for name, point in self._speaker.points().items()}
+        told, refused = encode(self._uplink, places(self._uplink, quantities), self._zone, [change])
+        try:
+            password = self._password()
+        except WireFault as fault:
+            return [("no frame without its PW 缺少口令", str(fault).encode())]
+        return [
+            *(("frame 报文", packet) for one in told for packet in frames(one.message, password)),
+            *(("refused 无法表示", reason.encode()) for _, reason in refused),
+        ]
 
     async def _send(self, message: Message, password: str) -> Keep | None:
         """Every packet of a message that is not acknowledged yet."""
@@ -159,13 +176,7 @@ def refusal(heard: Heard) -> Keep:
 
 @asynccontextmanager
 async def hj212_sender(uplink: Hj212Uplink, speaker: Speaker) -> AsyncIterator[Hj212Sender]:
-    """The centre, with its connection and its real-time data for as long as the context lasts."""
+    """The centre, with its connection for as long as the context lasts; it is made when there is something to say."""
     sender = Hj212Sender(uplink, speaker)
-    async with sender.link, asyncio.TaskGroup() as group:
-        present = group.create_task(sender.present())
-        try:
-            yield sender
-        finally:
-            present.cancel()
-            with suppress(asyncio.CancelledError):
-                await present
+    async with sender.link:
+        yield sender

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import gzip
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -18,6 +18,8 @@ from urllib.parse import urlencode, urlsplit
 import httpx2
 
 from edge_config.uplinks import LineProtocolUplink
+from gateway.errors import QueryError
+from gateway.model import Change
 from gateway.uplinks.district_http import (
     CONNECT_S,
     KEEP_ALIVE_S,
@@ -30,6 +32,7 @@ from gateway.uplinks.encode import COMPRESSION_LEVEL
 from gateway.uplinks.kinds import Speaker
 from gateway.uplinks.line_protocol import Facts, encode
 from gateway.uplinks.line_verdict import judge
+from gateway.uplinks.records import busy, standing
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered, Keep, Reply, Trouble, Verdict
 
@@ -56,7 +59,11 @@ class LineSender:
         self.name = uplink.url
 
     async def send(self, stretch: Stretch) -> Verdict:
-        lines = encode(self._uplink, await self._facts(), stretch.changes)
+        try:
+            changes = await standing(self._speaker.feed, stretch.changes)
+        except QueryError as error:
+            return busy(error)
+        lines = encode(self._uplink, await self._facts(), changes)
         if not lines.seqs:
             return Delivered(lines.refused)
         try:
@@ -64,9 +71,22 @@ class LineSender:
         except PostError as error:
             return Keep(error.trouble, str(error), error.cure)
 
+    def explain(self, change: Change) -> list[tuple[str, bytes]]:
+        """Label and exact bytes, step by step; nothing is sent."""
+        quantities = {name: point.quantity for name, point in self._speaker.points().items()}
+        lines = encode(self._uplink, self._facts_with(quantities), [change])
+        return [
+            ("line protocol 行协议", lines.body),
+            ("sent: the lines, gzip 发送的字节", gzip.compress(lines.body, COMPRESSION_LEVEL, mtime=0)),
+            *(("refused 无法表示", reason.encode()) for _, reason in lines.refused),
+        ]
+
     async def _facts(self) -> Facts:
+        return self._facts_with(await self._speaker.feed.quantities())
+
+    def _facts_with(self, quantities: Mapping[str, str]) -> Facts:
         spaces = {name: point.space for name, point in self._speaker.points().items() if point.space}
-        return Facts(self._speaker.identity.site, await self._speaker.feed.quantities(), spaces)
+        return Facts(self._speaker.identity.site, quantities, spaces)
 
     async def _post(self, body: bytes) -> Reply:
         headers = {

@@ -6,19 +6,19 @@ another. ``Delivered`` here means that every PUBACK is there, which is no receip
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from edge_config.uplinks import MqttUplink
 from gateway.errors import QueryError
-from gateway.model import Point
+from gateway.model import Change, Point
 from gateway.uplinks import homeassistant, thingsboard
 from gateway.uplinks.feed import Latest
 from gateway.uplinks.kinds import Speaker
 from gateway.uplinks.mqtt_said import Names, Said, wanted
+from gateway.uplinks.records import busy, standing
 from gateway.uplinks.sender import Sender, Stretch
 from gateway.uplinks.verdict import Delivered, Keep, Trouble, Verdict
 from gateway.uplinks.wire import WireFault
@@ -44,8 +44,9 @@ class MqttSender:
     async def send(self, stretch: Stretch) -> Verdict:
         if not self._uplink.thingsboard:
             return Delivered(())
-        messages, devices, refused = thingsboard.telemetry(stretch.changes)
         try:
+            changes = await standing(self._speaker.feed, stretch.changes)
+            messages, devices, refused = thingsboard.telemetry(changes)
             if messages:
                 async with self._wire.turn:
                     await self._connected()
@@ -53,7 +54,19 @@ class MqttSender:
                     await self._wire.publish(*messages)
         except WireFault as fault:
             return fault.keep()
+        except QueryError as error:
+            return busy(error)
         return Delivered(refused)
+
+    def explain(self, change: Change) -> list[tuple[str, bytes]]:
+        """Topic and exact payload of what a record becomes; nothing is sent. Home Assistant gets nothing of the change feed."""
+        if not self._uplink.thingsboard:
+            return [("nothing: Home Assistant gets newest values only 仅发布实时值", b"")]
+        messages, _, refused = thingsboard.telemetry([change])
+        return [
+            *((f"payload of {one.topic} 消息", one.payload) for one in messages),
+            *(("refused 无法表示", reason.encode()) for _, reason in refused),
+        ]
 
     async def present(self) -> None:
         """What is newest until cancelled. Its trouble is told once; it goes on by itself."""
@@ -135,7 +148,7 @@ def status(uplink: MqttUplink, speaker: Speaker, payload: bytes) -> Said:
 
 @asynccontextmanager
 async def mqtt_sender(uplink: MqttUplink, speaker: Speaker) -> AsyncIterator[Sender]:
-    """The broker, with its connection and what is newest for as long as the context lasts."""
+    """The broker, with its connection for as long as the context lasts; it is made when there is something to say."""
     if find_spec("aiomqtt") is None:
         yield AbsentSender(uplink.destination)
         return
@@ -144,12 +157,5 @@ async def mqtt_sender(uplink: MqttUplink, speaker: Speaker) -> AsyncIterator[Sen
     identity = speaker.identity
     will = status(uplink, speaker, homeassistant.OFFLINE) if uplink.homeassistant else None
     name = f"campus-gateway-{identity.site}-{identity.gateway}-{uplink.id}"
-    async with MqttWire(uplink, name, will) as wire, asyncio.TaskGroup() as group:
-        sender = MqttSender(uplink, speaker, wire)
-        present = group.create_task(sender.present())
-        try:
-            yield sender
-        finally:
-            present.cancel()
-            with suppress(asyncio.CancelledError):
-                await present
+    async with MqttWire(uplink, name, will) as wire:
+        yield MqttSender(uplink, speaker, wire)

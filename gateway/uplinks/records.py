@@ -11,7 +11,10 @@ from typing import Any
 
 import msgspec
 
+from gateway.errors import QueryError
 from gateway.model import Change
+from gateway.uplinks.feed import Feed
+from gateway.uplinks.verdict import Keep, Trouble
 
 Refusals = tuple[tuple[int, str], ...]
 """(seq, reason) of what can never be said on a wire; they become dead letters."""
@@ -59,6 +62,18 @@ class StatementRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="statem
 
     def __post_init__(self) -> None:
         date.fromisoformat(self.day)
+
+
+async def standing(feed: Feed, changes: Sequence[Change]) -> list[Change]:
+    """The changes without those that a newer revision has replaced: sent again by hand, an old one must not overwrite it. May
+    raise QueryError."""
+    gone = await feed.replaced(changes)
+    return [change for change in changes if change.seq not in gone]
+
+
+def busy(error: QueryError) -> Keep:
+    """The buffer could not answer in time."""
+    return Keep(Trouble.BUSY, str(error), "the buffer is busy; it goes on by itself")
 
 
 Record = IntervalRecord | EventRecord | StatementRecord

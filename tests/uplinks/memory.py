@@ -28,6 +28,14 @@ def _day_point(name: str, quantity: str) -> DayPoint:
     )  # fmt: skip
 
 
+def _slot_of(change: Change) -> tuple[Any, ...]:
+    """What an interval or event is about; nothing for other changes."""
+    body = json.loads(change.body)
+    if change.kind == "event":
+        return (body["event_id"],)
+    return (body.get("point"), body.get("period"), body.get("start")) if change.kind == "interval" else ()
+
+
 def row(seq: int, body: dict[str, Any], revision: int = 1) -> Change:
     return Change(
         seq, body["kind"], f"{body['kind']}:{seq}", revision, json.dumps(body, ensure_ascii=False).encode()
@@ -68,6 +76,13 @@ class MemoryFeed:
 
     async def latest(self) -> Sequence[Latest]:
         return list(self.newest)
+
+    async def replaced(self, changes: Sequence[Change]) -> frozenset[int]:
+        return frozenset(
+            old.seq
+            for old in changes
+            if any(new.seq > old.seq and _slot_of(new) == _slot_of(old) != () for new in self.changes)
+        )
 
     async def day(self, day: date) -> DayRecords:
         """Put together from the changes: the highest revision of each slot, event and statement."""

@@ -21,7 +21,7 @@ from gateway.errors import QueryTimeoutError, StoreError
 from gateway.model import Change
 from gateway.query.views import DayRecords
 from gateway.uplinks.drain import Drain
-from gateway.uplinks.export_sender import days_of
+from gateway.uplinks.export_sender import ExportSender, days_of
 from gateway.uplinks.kinds import sender_of
 from gateway.uplinks.records import EventRecord, IntervalRecord, Record, StatementRecord
 from gateway.uplinks.sender import Stretch
@@ -208,3 +208,12 @@ async def test_a_statement_of_no_day_is_refused(tmp_path: Path) -> None:
     verdict = await sent(tmp_path, memory([wrong]), [wrong])
     assert isinstance(verdict, Delivered)
     assert [seq for seq, _ in verdict.refused] == [1]
+
+
+async def test_a_record_is_explained_as_its_row_and_nothing_is_written(tmp_path: Path) -> None:
+    async with sender_of(section(tmp_path), speaker(memory([]))) as sender:
+        assert isinstance(sender, ExportSender)
+        ((_, raw),) = sender.explain(DAY_OF_SLOTS[0])
+        assert (json.loads(raw)["value"], json.loads(raw)["unit"]) == (1.0, "kWh")
+        assert "refused" in sender.explain(row(1, {"kind": "interval"}))[0][0]
+    assert list(tmp_path.iterdir()) == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.uplinks.hj212_frame import (
@@ -71,11 +71,13 @@ def test_a_message_is_this_frame() -> None:
     assert frames(message(*parts), "123456") == [OWN]
 
 
+@settings(max_examples=40)
 @given(data=st.binary(max_size=SEGMENT_MAX))
 def test_two_ways_to_the_crc_agree(data: bytes) -> None:
     assert f"{crc(data):04X}" == checksum(data)
 
 
+@settings(max_examples=30)
 @given(parts=PARTS, wants_ack=st.booleans())
 def test_packets_are_short_enough_and_put_together_are_the_message(parts: list[str], wants_ack: bool) -> None:
     packets = [unframed(raw) for raw in frames(message(*parts, wants_ack=wants_ack), "123456")]
@@ -104,6 +106,7 @@ def test_a_segment_of_1024_is_sent_whole_and_one_more_is_split() -> None:
     assert len(frames(message("x" + "y" * (room - 20), "z" * 20), "123456")) == 2
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), noise=st.lists(st.binary(max_size=40), min_size=3, max_size=3))
 def test_frames_are_found_in_any_pieces_and_between_noise(seed: int, noise: list[bytes]) -> None:
     quiet = [part.replace(b"#", b"") for part in noise]
@@ -117,6 +120,7 @@ def test_frames_are_found_in_any_pieces_and_between_noise(seed: int, noise: list
     assert all(one.is_intact for one in found)
 
 
+@settings(max_examples=40)
 @given(data=st.binary(max_size=4000))
 def test_no_stream_breaks_the_reader_or_fills_the_memory(data: bytes) -> None:
     reader = FrameReader()

@@ -14,14 +14,16 @@ from edge_config.uplinks import Hj212Uplink
 from gateway.model import Change, Quality
 from gateway.uplinks.drain import Drain
 from gateway.uplinks.feed import Latest
+from gateway.uplinks.hj212 import explain, places
 from gateway.uplinks.hj212_sender import Hj212Sender, hj212_sender
+from gateway.uplinks.present import speaking
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered, Keep, Trouble
 from simulators.hj212_center import ACK, CLOSE, DROP, LOWER, Centre
 from tests.district.campus import METER, MIDNIGHT, NOW, QUARTER, slot
 from tests.uplinks.memory import MemoryFeed, SelfMovingClock, row
 from tests.uplinks.speakers import QUANTITY, speaker
-from tests.uplinks.test_hj212 import MN, air
+from tests.uplinks.test_hj212 import MN, ZONE, air
 
 REQUEST = f"QN=20261122140000001;ST=22;CN={{}};PW=123456;MN={MN};Flag=5;CP=&&{{}}&&"
 NEWEST = [Latest("air-101.pm25", NOW - 1000, 35.2, Quality.GOOD, False)]
@@ -69,7 +71,7 @@ async def linked(
     feed = MemoryFeed(changes(), points=dict(QUANTITY), newest=list(newest))
     async with standing(*script) as (centre, port):
         who = speaker(feed, SelfMovingClock(limit=sleeps))
-        async with hj212_sender(section(port, **more), who) as sender:
+        async with hj212_sender(section(port, **more), who) as sender, speaking(sender):
             yield sender, centre, feed
         assert centre.wrong == []
 
@@ -232,7 +234,8 @@ async def test_a_busy_buffer_skips_a_round_and_a_broken_one_ends_the_collector()
     with pytest.raises(ExceptionGroup) as caught:
         async with (
             standing() as (_, port),
-            hj212_sender(section(port), speaker(feed, SelfMovingClock(limit=5))),
+            hj212_sender(section(port), speaker(feed, SelfMovingClock(limit=5))) as sender,
+            speaking(sender),
         ):
             await asyncio.Event().wait()
     assert caught.group_contains(StoreError)
@@ -255,3 +258,24 @@ async def test_end_to_end_everything_arrives_once_through_a_centre_that_fails() 
             float(seq) for seq in range(1, 41)
         ]
         assert centre.script == type(centre.script)()
+
+
+async def test_who_only_asks_what_would_be_said_makes_nobody_speak() -> None:
+    async with standing() as (centre, port):
+        feed = MemoryFeed(changes(), points=dict(QUANTITY), newest=list(NEWEST))
+        async with hj212_sender(section(port), speaker(feed)) as sender:
+            ((label, raw),) = sender.explain(changes()[0])
+        assert raw == explain(section(port), places(section(port), QUANTITY), ZONE, changes()[0], "123456")
+        assert "frame" in label
+        assert centre.connections == 0
+
+
+async def test_an_old_revision_sent_again_does_not_overwrite_the_newer_one() -> None:
+    async with linked() as (sender, centre, feed):
+        feed.changes.append(row(99, air("air-101.pm25", 50.0), revision=2))
+        await sender.send(Stretch(98, 99, feed.changes[-1:]))
+        first = row(1, air("air-101.pm25", 10.0))
+        feed.changes[0] = first
+        assert await sender.send(Stretch(0, 1, [first])) == Delivered(())
+        assert centre.records()[(MN, "2051", "20261122000000")]["a34004-Avg"] == "50.0"
+        assert len(centre.of("2051")) == 1

@@ -13,6 +13,7 @@ from edge_config.uplinks import LineProtocolUplink
 from gateway.model import Change
 from gateway.uplinks.drain import Drain
 from gateway.uplinks.kinds import sender_of
+from gateway.uplinks.sender import Stretch
 from tests.district.campus import METER, MIDNIGHT, NOW, QUARTER, event, point, site, slot
 from tests.uplinks.influx import Influx, influx
 from tests.uplinks.memory import MemoryFeed, SelfMovingClock, row
@@ -150,3 +151,14 @@ async def test_a_user_and_a_password_are_shown_and_a_wrong_one_keeps_everything(
         feed = await drained(uplink, [row(1, slot(METER, 1))])
         assert feed.cursor == 0
         assert feed.errors[0].startswith("unauthorized: HTTP 401")
+
+
+async def test_an_old_revision_sent_again_does_not_overwrite_the_newer_one(tmp_path: Path) -> None:
+    async with influx(tmp_path) as one:
+        await one.ask("CREATE DATABASE campus")
+        old, new = row(1, slot(METER, 0, 1.0)), row(2, slot(METER, 0, 5.0), revision=2)
+        async with sender_of(section(one), speaker(MemoryFeed([old, new]))) as sender:
+            for change in (new, old):
+                await sender.send(Stretch(0, 2, [change]))
+        (found,) = await one.rows("SELECT value, revision FROM campus_15min", "campus")
+        assert (found["value"], found["revision"]) == (5, 2)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edge_config.uplinks import LineProtocolUplink
+from gateway.errors import QueryTimeoutError
 from gateway.model import Change
 from gateway.uplinks.line_http import line_sender, write_url
 from gateway.uplinks.sender import Stretch
@@ -119,3 +120,26 @@ async def test_nobody_listening_is_no_answer() -> None:
     verdict = await sent(uplink(url))
     assert isinstance(verdict, Keep)
     assert verdict.trouble is Trouble.NO_ANSWER
+
+
+async def test_a_record_is_explained_without_a_request() -> None:
+    async with front() as one:
+        async with line_sender(uplink(base(one)), speaker(MemoryFeed(CHANGES))) as sender:
+            shown = dict(sender.explain(CHANGES[1]))
+            assert [gzip.decompress(body) for label, body in shown.items() if "gzip" in label] == [
+                shown["line protocol 行协议"]
+            ]
+            assert shown["line protocol 行协议"].startswith(b"campus_15min,")
+            assert "refused" in sender.explain(row(9, {"kind": "interval"}))[-1][0]
+        assert one.seen == []
+
+
+async def test_a_busy_buffer_keeps_everything() -> None:
+    class Busy(MemoryFeed):
+        async def replaced(self, changes: Sequence[Change]) -> frozenset[int]:
+            raise QueryTimeoutError("busy")
+
+    async with front() as one, line_sender(uplink(base(one)), speaker(Busy(CHANGES))) as sender:
+        verdict = await sender.send(Stretch(0, 3, CHANGES))
+        assert isinstance(verdict, Keep)
+        assert verdict.trouble is Trouble.BUSY

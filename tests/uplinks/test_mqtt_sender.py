@@ -17,8 +17,11 @@ from edge_config.uplinks import MqttUplink
 from gateway.model import Quality
 from gateway.uplinks import mqtt_sender as module
 from gateway.uplinks.feed import Latest
-from gateway.uplinks.kinds import sender_of
-from gateway.uplinks.sender import Stretch
+from gateway.uplinks.kinds import Speaker, sender_of
+from gateway.uplinks.mqtt_sender import MqttSender
+from gateway.uplinks.present import speaking
+from gateway.uplinks.sender import Sender, Stretch
+from gateway.uplinks.thingsboard import explain
 from gateway.uplinks.verdict import Delivered, Keep, Trouble
 from tests.district.campus import METER, NOW, QUARTER, slot
 from tests.ports import free_port
@@ -76,6 +79,13 @@ async def ear(broker: Mosquitto) -> AsyncIterator[Ear]:
         yield Ear(client)
 
 
+@asynccontextmanager
+async def spoken(uplink: MqttUplink, who: Speaker) -> AsyncIterator[Sender]:
+    """The sender as the collector runs it."""
+    async with sender_of(uplink, who) as sender, speaking(sender):
+        yield sender
+
+
 def section(port: int, **more: Any) -> MqttUplink:
     return MqttUplink.model_validate({"id": "ha", "kind": "mqtt", "host": "127.0.0.1", "port": port, **more})
 
@@ -88,7 +98,7 @@ def feed() -> MemoryFeed:
 async def test_home_assistant_finds_every_point_its_value_and_who_is_there(tmp_path: Path) -> None:
     async with mosquitto(tmp_path) as broker:
         uplink = section(broker.port, homeassistant=True)
-        async with sender_of(uplink, speaker(feed(), Clock())) as sender, ear(broker) as one:
+        async with spoken(uplink, speaker(feed(), Clock())) as sender, ear(broker) as one:
             await one.until_topic("campus-gateway/demo/air-101/co2/availability", b"offline")
             assert await sender.send(Stretch(0, 5, CHANGES)) == Delivered(())
         async with ear(broker) as after:  # what the broker keeps, for who comes later
@@ -110,7 +120,7 @@ async def test_only_what_has_changed_is_said_again(tmp_path: Path) -> None:
     async with mosquitto(tmp_path) as broker:
         clock, source = Clock(), feed()
         async with (
-            sender_of(section(broker.port, homeassistant=True), speaker(source, clock)),
+            spoken(section(broker.port, homeassistant=True), speaker(source, clock)),
             ear(broker) as one,
         ):
             await one.until_topic("campus-gateway/demo/air-101/co2/availability")
@@ -129,7 +139,7 @@ async def test_the_broker_says_offline_when_we_are_gone_without_a_word(tmp_path:
     async with mosquitto(tmp_path) as broker:
         wall = await asyncio.start_server(_through(broker.port), "127.0.0.1", 0)
         uplink = section(wall.sockets[0].getsockname()[1], homeassistant=True)
-        async with sender_of(uplink, speaker(feed(), Clock())), ear(broker) as one:
+        async with spoken(uplink, speaker(feed(), Clock())), ear(broker) as one:
             await one.until_topic(STATUS, b"online")
             await one.until_topic("campus-gateway/demo/air-101/co2/availability")
             wall.close()
@@ -166,7 +176,7 @@ def _through(port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter]
 async def test_thingsboard_gets_devices_intervals_and_what_is_newest(tmp_path: Path) -> None:
     async with mosquitto(tmp_path) as broker:
         uplink = section(broker.port, thingsboard=True)
-        async with ear(broker) as one, sender_of(uplink, speaker(feed(), Clock())) as sender:
+        async with ear(broker) as one, spoken(uplink, speaker(feed(), Clock())) as sender:
             assert await sender.send(Stretch(0, 5, CHANGES)) == Delivered(())
             await one.until(
                 lambda heard: len([1 for topic, _ in heard if topic == "v1/gateway/telemetry"]) == 2
@@ -199,7 +209,7 @@ async def test_a_broker_that_goes_keeps_the_stretch_and_one_that_comes_back_gets
     async with mosquitto(tmp_path) as broker:
         clock = Clock()
         uplink = section(broker.port, homeassistant=True, thingsboard=True)
-        async with sender_of(uplink, speaker(feed(), clock)) as sender:
+        async with spoken(uplink, speaker(feed(), clock)) as sender:
             assert await sender.send(Stretch(0, 5, CHANGES)) == Delivered(())
             await broker.stop()
             verdict = await sender.send(Stretch(5, 6, [row(6, slot(METER, 5))]))
@@ -227,14 +237,14 @@ async def test_a_wrong_password_keeps_everything_and_says_what_to_check(tmp_path
             {"token_file": str(tmp_path / "secret")},
         ):
             uplink = section(broker.port, thingsboard=True, **more)
-            async with sender_of(uplink, speaker(feed(), Clock())) as sender:
+            async with spoken(uplink, speaker(feed(), Clock())) as sender:
                 verdict = await sender.send(Stretch(0, 5, CHANGES))
             assert isinstance(verdict, Keep)
             assert verdict.trouble is Trouble.UNAUTHORIZED
 
 
 async def test_nobody_listening_keeps_everything() -> None:
-    async with sender_of(section(free_port(), thingsboard=True), speaker(feed(), Clock())) as sender:
+    async with spoken(section(free_port(), thingsboard=True), speaker(feed(), Clock())) as sender:
         verdict = await sender.send(Stretch(0, 5, CHANGES))
     assert isinstance(verdict, Keep)
     assert verdict.trouble is Trouble.NO_ANSWER
@@ -242,20 +252,50 @@ async def test_nobody_listening_keeps_everything() -> None:
 
 async def test_a_secret_that_is_missing_keeps_everything(tmp_path: Path) -> None:
     uplink = section(free_port(), thingsboard=True, token_file=str(tmp_path / "nowhere"))
-    async with sender_of(uplink, speaker(feed(), Clock())) as sender:
+    async with spoken(uplink, speaker(feed(), Clock())) as sender:
         verdict = await sender.send(Stretch(0, 5, CHANGES))
     assert isinstance(verdict, Keep)
     assert verdict.trouble is Trouble.TOKEN
 
 
 async def test_a_stretch_for_home_assistant_alone_needs_no_broker() -> None:
-    async with sender_of(section(free_port(), homeassistant=True), speaker(feed(), Clock())) as sender:
+    async with spoken(section(free_port(), homeassistant=True), speaker(feed(), Clock())) as sender:
         assert await sender.send(Stretch(0, 5, CHANGES)) == Delivered(())
 
 
 async def test_without_its_library_the_uplink_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "find_spec", lambda _: None)
-    async with sender_of(section(1, thingsboard=True), speaker(feed(), Clock())) as sender:
+    async with spoken(section(1, thingsboard=True), speaker(feed(), Clock())) as sender:
         verdict = await sender.send(Stretch(0, 5, CHANGES))
     assert isinstance(verdict, Keep)
     assert "campus-gateway[mqtt-uplink]" in verdict.cure
+
+
+@pytest.mark.real("mosquitto")
+async def test_who_only_asks_what_would_be_said_makes_nobody_speak(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker:
+        uplink = section(broker.port, homeassistant=True, thingsboard=True)
+        async with sender_of(uplink, speaker(feed(), Clock())) as sender:
+            assert isinstance(sender, MqttSender)
+            ((label, payload),) = sender.explain(CHANGES[0])
+        assert f"{label.split()[2]} ".encode() + payload + b"\n" == explain(CHANGES[0])
+        assert "campus-gateway-demo" not in broker.log
+
+
+@pytest.mark.real("mosquitto")
+async def test_an_old_revision_sent_again_does_not_overwrite_the_newer_one(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker:
+        source = MemoryFeed([CHANGES[0], row(2, slot(METER, 0, 9.0), revision=2)], points=dict(QUANTITY))
+        async with (
+            ear(broker) as one,
+            sender_of(section(broker.port, thingsboard=True), speaker(source)) as sender,
+        ):
+            for change in (source.changes[1], source.changes[0]):
+                assert await sender.send(Stretch(0, 2, [change])) == Delivered(())
+            async with aiomqtt.Client(broker.host, broker.port) as other:
+                await other.publish("end", "", qos=1)
+            await one.until_topic("end")
+            told = [json.loads(said) for topic, said in one.heard if topic == "v1/gateway/telemetry"]
+            assert [entry["values"]["energy_import_15min"] for said in told for entry in said["main-e"]] == [
+                9.0
+            ]
