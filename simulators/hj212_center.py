@@ -32,6 +32,9 @@ def framed(segment: str) -> bytes:
     return b"##" + str(len(data)).zfill(4).encode() + data + checksum(data).encode() + b"\r\n"
 
 
+WAIT_S = 60.0
+
+
 @dataclass(frozen=True)
 class Packet:
     """A frame as it came: its fields before CP, and the text between the ``&&``."""
@@ -94,7 +97,7 @@ class Centre:
         await self.send(raw)
 
     async def send(self, raw: bytes) -> None:
-        async with self.changed:
+        async with asyncio.timeout(WAIT_S), self.changed:
             await self.changed.wait_for(lambda: self._writers)
         self._writers[-1].write(raw)
         await self._writers[-1].drain()
@@ -103,8 +106,8 @@ class Centre:
         return [packet for packet in self.packets if packet.fields["CN"] == cn]
 
     async def until(self, cn: str, count: int = 1) -> list[Packet]:
-        """Wait for so many messages of a command."""
-        async with self.changed:
+        """Wait for so many messages of a command; a minute at most."""
+        async with asyncio.timeout(WAIT_S), self.changed:
             await self.changed.wait_for(lambda: len(self.of(cn)) >= count)
         return self.of(cn)
 

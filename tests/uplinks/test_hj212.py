@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_config.hj212_factors import Factor
@@ -143,6 +143,7 @@ def test_the_same_stretch_is_the_same_bytes() -> None:
     assert first == second
 
 
+@settings(max_examples=40)
 @given(value=st.floats(-1e6, 1e6), decimals=st.integers(0, 6))
 def test_a_figure_is_rounded_once_and_never_in_powers_of_ten(value: float, decimals: int) -> None:
     uplink = UPLINK.model_copy(

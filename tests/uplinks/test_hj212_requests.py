@@ -4,7 +4,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.uplinks.hj212_frame import Heard, Message, frames
@@ -98,6 +98,7 @@ def test_who_wants_no_acknowledgement_gets_the_data_alone() -> None:
     assert said(answer(request("2012", Flag="4"), STANDING)) == []
 
 
+@settings(max_examples=40)
 @given(
     fields=st.dictionaries(
         st.sampled_from(["QN", "ST", "CN", "PW", "MN", "Flag"]), st.text("0123456789AZ=.²", max_size=900)

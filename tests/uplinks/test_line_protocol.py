@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_config.uplinks import LineProtocolUplink
@@ -116,6 +116,7 @@ def test_a_body_that_cannot_be_read_is_refused_and_the_rest_goes() -> None:
     assert (lines.seqs, [seq for seq, _ in lines.refused]) == ((1,), [2])
 
 
+@settings(max_examples=40)
 @given(subject=SAYABLE, kind=SAYABLE, text=st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_whatever_is_in_a_tag_or_a_text_comes_out_again(subject: str, kind: str, text: str) -> None:
     body = event(subject=subject, event_kind=kind, state="open", evidence={"text": text})
@@ -131,6 +132,7 @@ def test_a_figure_is_exact(value: float) -> None:
     assert not figure(value).endswith("i")
 
 
+@settings(max_examples=40)
 @given(text=st.text(st.characters(codec="utf-8")))
 def test_a_text_is_escaped_or_refused_and_never_broken(text: str) -> None:
     for write in (tag, name):
