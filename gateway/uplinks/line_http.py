@@ -12,7 +12,6 @@ import gzip
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
@@ -25,16 +24,19 @@ from gateway.uplinks.district_http import (
     KEEP_ALIVE_S,
     REPLY_BYTES_MAX,
     TOTAL_S,
-    PostError,
     may_carry_key,
 )
 from gateway.uplinks.encode import COMPRESSION_LEVEL
 from gateway.uplinks.kinds import Speaker
+from gateway.uplinks.line_delete import judged, requests, taken_back
 from gateway.uplinks.line_protocol import Facts, encode
 from gateway.uplinks.line_verdict import judge
 from gateway.uplinks.records import busy, standing
 from gateway.uplinks.sender import Stretch
-from gateway.uplinks.verdict import Delivered, Keep, Reply, Trouble, Verdict
+from gateway.uplinks.verdict import Delivered, Reply, Trouble, Verdict
+from gateway.uplinks.wire import WireFault, secret_in
+
+LINES = {"content-type": "text/plain; charset=utf-8", "content-encoding": "gzip"}
 
 
 def write_url(uplink: LineProtocolUplink) -> str:
@@ -67,9 +69,16 @@ class LineSender:
         if not lines.seqs:
             return Delivered(lines.refused)
         try:
-            return judge(await self._post(lines.body), lines)
-        except PostError as error:
-            return Keep(error.trouble, str(error), error.cure)
+            for request in requests(
+                self._uplink, taken_back(self._uplink, self._speaker.identity.site, changes)
+            ):
+                answer = await self._post(request.url, request.body, {"content-type": request.content_type})
+                if (kept := judged(answer, request)) is not None:
+                    return kept
+            compressed = gzip.compress(lines.body, COMPRESSION_LEVEL, mtime=0)
+            return judge(await self._post(self._url, compressed, LINES), lines)
+        except WireFault as fault:
+            return fault.keep()
 
     def explain(self, change: Change) -> list[tuple[str, bytes]]:
         """Label and exact bytes, step by step; nothing is sent."""
@@ -88,67 +97,47 @@ class LineSender:
         spaces = {name: point.space for name, point in self._speaker.points().items() if point.space}
         return Facts(self._speaker.identity.site, quantities, spaces)
 
-    async def _post(self, body: bytes) -> Reply:
-        headers = {
-            "content-type": "text/plain; charset=utf-8",
-            "content-encoding": "gzip",
-            "accept-encoding": "identity",
-            **authorization(self._uplink),
-        }
+    async def _post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Reply:
+        headers = {"accept-encoding": "identity", **headers, **authorization(self._uplink)}
         try:
             async with asyncio.timeout(self._total_s):
-                return await self._exchange(gzip.compress(body, COMPRESSION_LEVEL, mtime=0), headers)
+                return await self._exchange(url, content, headers)
         except TimeoutError as error:
             raise _no_answer(f"no complete answer within {self._total_s:g} s") from error
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             raise _no_answer(f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
-    async def _exchange(self, compressed: bytes, headers: dict[str, str]) -> Reply:
-        async with self._client.stream("POST", self._url, content=compressed, headers=headers) as response:
+    async def _exchange(self, url: str, content: bytes, headers: Mapping[str, str]) -> Reply:
+        async with self._client.stream("POST", url, content=content, headers=headers) as response:
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > REPLY_BYTES_MAX:
                     wrong = f"the answer is larger than {REPLY_BYTES_MAX} bytes"
-                    raise PostError(Trouble.NOT_A_RECEIPT, wrong, "check the url of the uplink")
+                    raise WireFault(Trouble.NOT_A_RECEIPT, wrong, "check the url of the uplink")
             kind, wait = (response.headers.get(key, "") for key in ("content-type", "retry-after"))
             return Reply(response.status_code, kind, wait, bytes(body))
 
 
 def authorization(uplink: LineProtocolUplink) -> dict[str, str]:
-    """The header that shows who we are; its file is read anew each time. Raises PostError."""
+    """The header that shows who we are; its file is read anew each time. Raises WireFault."""
     name = uplink.token_file or uplink.password_file
     if name is None:
         return {}
     if not may_carry_key(uplink.url):
         wrong = "the secret is not sent over http:// to another machine"
-        raise PostError(Trouble.TOKEN, wrong, "write https:// in the url")
-    secret = _secret(Path(name))
+        raise WireFault(Trouble.TOKEN, wrong, "write https:// in the url")
+    secret = secret_in(name)
+    if not secret.isascii():
+        raise WireFault(Trouble.TOKEN, f"{name} does not hold a secret", "write it into the file, in ASCII")
     if uplink.token_file is not None:
         return {"authorization": f"Token {secret}"}
     pair = base64.b64encode(f"{uplink.username}:{secret}".encode()).decode()
     return {"authorization": f"Basic {pair}"}
 
 
-def _secret(path: Path) -> str:
-    try:
-        secret = path.read_text("utf-8").strip()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise PostError(
-            Trouble.TOKEN,
-            f"cannot read {path}: {reason}",
-            "let the gateway's user read it, one line of ASCII",
-        ) from error
-    if not secret or not secret.isprintable() or not secret.isascii():
-        raise PostError(
-            Trouble.TOKEN, f"{path} does not hold a secret", "write it into the file, on one line"
-        )
-    return secret
-
-
-def _no_answer(what: str) -> PostError:
-    return PostError(
+def _no_answer(what: str) -> WireFault:
+    return WireFault(
         Trouble.NO_ANSWER, what, "check the network and that InfluxDB runs; it goes on by itself"
     )
 

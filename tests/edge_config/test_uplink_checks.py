@@ -133,6 +133,14 @@ def test_an_mqtt_uplink_that_is_wrong_is_named(folder: Folder, old: str, new: st
     assert [one for one in found if sentence in one], found
 
 
+def test_a_folder_that_is_not_there_yet_is_a_warning(folder: Folder) -> None:
+    folder.write(more="  - {id: base, kind: export, folder: out}\n")
+    (warning,) = [one for one in folder.load().warnings if "is no folder now" in str(one)]
+    assert "mkdir -p" in str(warning)
+    (folder.path / "out").mkdir()
+    assert not [one for one in folder.load().warnings if "is no folder now" in str(one)]
+
+
 def test_every_kind_says_what_its_receipt_is() -> None:
     from typing import get_args
 

@@ -162,3 +162,41 @@ async def test_an_old_revision_sent_again_does_not_overwrite_the_newer_one(tmp_p
                 await sender.send(Stretch(0, 2, [change]))
         (found,) = await one.rows("SELECT value, revision FROM campus_15min", "campus")
         assert (found["value"], found["revision"]) == (5, 2)
+
+
+async def test_a_figure_that_is_taken_back_is_gone_and_its_neighbours_stay(tmp_path: Path) -> None:
+    async with influx(tmp_path) as one:
+        await one.ask("CREATE DATABASE campus")
+        first = [row(seq, slot(METER, seq, float(seq))) for seq in range(1, 6)]
+        gone = row(6, slot(METER, 3, None), revision=2)
+        never = row(
+            7, {**slot(METER, 9, None), "period": "month"}, revision=2
+        )  # where nothing was ever written
+        await drained(section(one), first)
+        feed = await drained(section(one), [*first, gone, never])
+        assert (feed.cursor, feed.errors) == (7, [])
+        found = await one.rows("SELECT content, value, register_end FROM campus_15min", "campus")
+        assert [(line["time"], line["content"], line.get("value"), line.get("register_end")) for line in found] == [
+            (MIDNIGHT + seq * QUARTER, "measured" if seq != 3 else "missing", float(seq) if seq != 3 else None,
+             101.0 + seq if seq != 3 else None)
+            for seq in range(1, 6)
+        ]  # fmt: skip
+
+
+async def test_a_user_who_may_write_may_take_back(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("w")
+    async with influx(tmp_path) as one:
+        await one.ask("CREATE DATABASE campus")
+        await one.ask("CREATE USER root WITH PASSWORD 'r' WITH ALL PRIVILEGES")
+        await one.ask("CREATE USER gw WITH PASSWORD 'w'")
+        await one.ask("GRANT WRITE ON campus TO gw")
+        await one.stop()
+        one.login = ("root", "r")
+        await one.start()
+        uplink = section(one, username="gw", password_file=str(secret))
+        await drained(uplink, [row(1, slot(METER, 0))])
+        feed = await drained(uplink, [row(2, slot(METER, 0, None), revision=2)])
+        assert (feed.cursor, feed.errors) == (2, [])
+        (found,) = await one.rows("SELECT content, value FROM campus_15min", "campus")
+        assert (found["content"], "value" in found) == ("missing", False)
