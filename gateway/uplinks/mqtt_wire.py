@@ -33,7 +33,7 @@ _quiet.setLevel(logging.CRITICAL)
 
 
 class MqttWire:
-    """Use as ``async with``. ``will`` is what the broker says when we are gone, ``farewell`` what we say when we go."""
+    """Use as ``async with``. ``will`` is what the broker says when we are gone, and what we say ourselves when we go."""
 
     def __init__(self, uplink: MqttUplink, identifier: str, will: Said | None) -> None:
         self._uplink, self._identifier, self._will = uplink, identifier, will

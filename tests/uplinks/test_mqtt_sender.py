@@ -26,6 +26,7 @@ from gateway.uplinks.verdict import Delivered, Keep, Trouble
 from tests.district.campus import METER, NOW, QUARTER, slot
 from tests.ports import free_port
 from tests.sources.brokers import Mosquitto, mosquitto
+from tests.sources.certificates import Authority
 from tests.uplinks.memory import MemoryFeed, SelfMovingClock, row
 from tests.uplinks.speakers import QUANTITY, speaker
 
@@ -299,3 +300,30 @@ async def test_an_old_revision_sent_again_does_not_overwrite_the_newer_one(tmp_p
             assert [entry["values"]["energy_import_15min"] for said in told for entry in said["main-e"]] == [
                 9.0
             ]
+
+
+@pytest.mark.real("mosquitto", "openssl")
+async def test_tls_is_spoken_with_a_certificate_of_ours_and_a_stranger_gets_nothing(tmp_path: Path) -> None:
+    ours, strange = Authority(tmp_path).made(), Authority(tmp_path, "stranger").made()
+    cert, key = ours.issue("broker")
+    own_cert, own_key = ours.issue("gateway", "DNS:gateway")
+    tls = (
+        "allow_anonymous true",
+        f"cafile {ours.file}",
+        f"certfile {cert}",
+        f"keyfile {key}",
+        "require_certificate true",
+    )
+    async with mosquitto(tmp_path, *tls) as broker:
+        files = {"cert_file": str(own_cert), "key_file": str(own_key)}
+        known = section(broker.port, thingsboard=True, ca_file=str(ours.file), **files)
+        async with sender_of(known, speaker(feed(), Clock())) as sender:
+            assert await sender.send(Stretch(0, 5, CHANGES)) == Delivered(())
+        for more in (
+            {"ca_file": str(strange.file), **files},
+            {"ca_file": str(tmp_path / "nowhere"), **files},
+        ):
+            async with sender_of(
+                section(broker.port, thingsboard=True, **more), speaker(feed(), Clock())
+            ) as sender:
+                assert isinstance(await sender.send(Stretch(0, 5, CHANGES)), Keep)
