@@ -10,7 +10,7 @@ import zoneinfo
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edge_config import measuring, national_checks, wiring
+from edge_config import measuring, national_checks, uplink_checks, wiring
 from edge_config.draft import SECTIONS, Draft
 from edge_config.problems import DocPath, Finding, choices, nearest
 
@@ -28,6 +28,7 @@ def cross_check(draft: Draft, data: dict[Any, Any]) -> list[Finding]:
         *wiring.check(draft),
         *measuring.check(draft),
         *national_checks.check(draft),
+        *uplink_checks.check(draft),
     ]
 
 

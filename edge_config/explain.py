@@ -27,6 +27,10 @@ PATTERNS = {
     r"^[^+#/][^+#]{0,199}$": "write the beginning of a topic, such as zigbee2mqtt, without + and #",
     r"^(?:[^+#/]+/)*\+(?:/[^+#/]+)*$": "write the topic with one + in the place of the device, such as zigbee2mqtt/+",
     r"^[0-9A-Za-z_.-]{1,32}$": "write letters, digits, dots, hyphens or underscores, at most 32, in quotes where it is a number",
+    r"^[A-Za-z][A-Za-z0-9_]{0,39}$": "write a word of letters, digits and underscores, such as campus",
+    r"^[0-9A-Z]{14,24}$": "write the station's MN as the centre gave it out, 14 to 24 digits and capital letters",
+    r"^[0-9]{2}$": 'write two digits in quotes, such as "22"',
+    r"^[A-Za-z][A-Za-z0-9]{1,9}$": "write a factor code such as a34004 or LA",
     r"^https?://": "begin with https:// (or http:// on the campus network)",
     r"^\d{4}-\d{2}-\d{2}$": "write the date as 2026-09-01",
     r"^([01]\d|2[0-3]):(00|15|30|45)-(([01]\d|2[0-3]):(00|15|30|45)|24:00)$": (

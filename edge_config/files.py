@@ -67,6 +67,17 @@ def secrets(draft: Draft, folder: Path) -> Iterator[Finding]:
         for key in uplink.secret_keys if uplink.enabled else ():
             if (name := getattr(uplink, key)) is not None:
                 yield from _secret(("uplinks", index, key), folder / name)
+        for key in uplink.file_keys if uplink.enabled else ():
+            if (name := getattr(uplink, key)) is not None:
+                yield from _readable(("uplinks", index, key), folder / name)
+        for key in uplink.folder_keys if uplink.enabled else ():
+            yield from _folder(("uplinks", index, key), folder / getattr(uplink, key))
+
+
+def _folder(path: DocPath, folder: Path) -> Iterator[Finding]:
+    if not folder.is_dir():
+        right = f"create it (`mkdir -p {folder}`) or mount it; nothing is written beside it in the meantime"
+        yield Finding(path, f"{folder} is no folder now", right, is_warning=True)
 
 
 def _readable(path: DocPath, file: Path) -> Iterator[Finding]:

@@ -7,7 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from edge_config.dialect import Dialect, with_changes
-from edge_config.section import Id, Port, Section
+from edge_config.hj212_factors import Factor
+from edge_config.section import Id, PointId, Port, Section, TopicPrefix
+
+Receipt = Literal["batch", "record", "none"]
 
 
 class UplinkFilter(Section):
@@ -24,6 +27,12 @@ class UplinkBase(Section):
 
     secret_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that name a file with a secret in it, relative to the site file's folder."""
+    file_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys that name a file that may be read by everybody."""
+    folder_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys that name a folder, which need not exist yet."""
+    receipt: ClassVar[Receipt] = "none"
+    """What of it the receiver acknowledges by its own word; what is ``none`` counts as sent, never as delivered."""
 
     id: Id
     only: UplinkFilter = UplinkFilter()
@@ -35,6 +44,7 @@ class UplinkBase(Section):
 
 class HttpUplink(UplinkBase):
     secret_keys: ClassVar[tuple[str, ...]] = ("token_file",)
+    receipt: ClassVar[Receipt] = "batch"
 
     kind: Literal["district-http"]
     url: str = Field(pattern=r"^https?://")
@@ -85,7 +95,7 @@ class NationalUplink(UplinkBase):
         return with_changes(self.dialect, self.differs)
 
     @property
-    def receipt(self) -> Literal["batch", "record", "none"]:
+    def receipt(self) -> Receipt:  # type: ignore[override]  # here it is the dialect that says
         """What of it the centre acknowledges by its own word: each record, or nothing."""
         return "record" if self.spoken.has_receipt else "none"
 
@@ -95,4 +105,109 @@ class NationalUplink(UplinkBase):
         return f"{host}:{self.port} ({self.dialect}, {self.building_id}/{self.gateway_id})"
 
 
-Uplink = Annotated[HttpUplink | NationalUplink, Field(discriminator="kind")]
+class LineProtocolUplink(UplinkBase):
+    """InfluxDB 1.x where ``db`` is named, 2.x where ``org`` and ``bucket`` are; ``uplink_checks`` sees to one of the two."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = ("token_file", "password_file")
+    receipt: ClassVar[Receipt] = "batch"
+
+    kind: Literal["line-protocol"]
+    url: str = Field(pattern=r"^https?://")
+    db: str | None = Field(default=None, min_length=1)
+    retention_policy: str | None = Field(default=None, min_length=1)
+    org: str | None = Field(default=None, min_length=1)
+    bucket: str | None = Field(default=None, min_length=1)
+    token_file: str | None = None
+    username: str | None = Field(default=None, min_length=1)
+    password_file: str | None = None
+    prefix: str = Field(default="campus", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")
+    space: Literal["field", "tag"] = "field"
+    """A tag is a part of a series' identity: moved to another room, a point has two series, and a revision of what it measured
+    before does not overwrite."""
+
+    @property
+    def destination(self) -> str:
+        return f"{self.url} {self.db or self.bucket}"
+
+
+class Station(Section):
+    """A 监测点 of HJ 212: its MN, and the points that are its factors."""
+
+    mn: str = Field(pattern=r"^[0-9A-Z]{14,24}$")
+    points: tuple[PointId, ...] = Field(min_length=1)
+
+
+class Hj212Uplink(UplinkBase):
+    """A centre that speaks HJ 212-2017 over TCP, for environment points only."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = ("password_file",)
+    receipt: ClassVar[Receipt] = "record"
+
+    kind: Literal["hj212"]
+    host: str = Field(min_length=1)
+    port: Port
+    stations: tuple[Station, ...] = Field(min_length=1)
+    st: str = Field(default="22", pattern=r"^[0-9]{2}$")
+    """System type: 22 空气质量, 23 声环境."""
+    password_file: str | None = None
+    """PW; without one the standard's own 123456."""
+    realtime_interval_s: int = Field(default=60, ge=30, le=3600)
+    """RtdInterval: how often 2011 goes up. The centre may change it until the next start."""
+    timeout_s: float = Field(default=10, gt=0, le=60)
+    factors: dict[str, Factor] = Field(default_factory=dict)
+
+    @property
+    def destination(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class MqttUplink(UplinkBase):
+    """A broker that Home Assistant listens on, or ThingsBoard's own. A PUBACK is the broker's word, and the broker is not who
+    the data is for, hence no receipt."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = ("password_file", "token_file", "key_file")
+    file_keys: ClassVar[tuple[str, ...]] = ("ca_file", "cert_file")
+    receipt: ClassVar[Receipt] = "none"
+
+    kind: Literal["mqtt"]
+    host: str = Field(min_length=1)
+    port: Port = 1883
+    username: str | None = Field(default=None, min_length=1)
+    password_file: str | None = None
+    token_file: str | None = None
+    """ThingsBoard's access token, which stands in the place of a username."""
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    homeassistant: bool = False
+    thingsboard: bool = False
+    discovery_prefix: TopicPrefix = "homeassistant"
+    topic: TopicPrefix = "campus-gateway"
+    latest_interval_s: float = Field(default=30, ge=5, le=3600)
+
+    @property
+    def destination(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class ExportUplink(UplinkBase):
+    """Daily packages of files, for whoever fetches them."""
+
+    folder_keys: ClassVar[tuple[str, ...]] = ("folder",)
+    receipt: ClassVar[Receipt] = "batch"
+
+    kind: Literal["export"]
+    folder: str = Field(min_length=1)
+    interval_s: float = Field(default=300, ge=1, le=300)
+    """Longer than elsewhere: late figures of one day make one new version, not many."""
+    batch_max: int = Field(default=5000, ge=1, le=5000)
+
+    @property
+    def destination(self) -> str:
+        return self.folder
+
+
+Uplink = Annotated[
+    HttpUplink | NationalUplink | LineProtocolUplink | Hj212Uplink | MqttUplink | ExportUplink,
+    Field(discriminator="kind"),
+]

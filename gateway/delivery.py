@@ -16,6 +16,7 @@ from gateway.store.scrub import Scrub
 from gateway.uplinks.drain import run_uplink
 from gateway.uplinks.feed import Identity
 from gateway.uplinks.kinds import Speaker, sender_of
+from gateway.uplinks.present import speaking
 from runtime import logs
 from runtime.clock import Clock
 
@@ -30,7 +31,7 @@ async def deliver(site: LoadedSite, door: Door, clock: Clock) -> None:
     while True:
         door.renewed.clear()
         try:
-            async with BufferFeed(site.buffer_path, door, clock) as feed, asyncio.TaskGroup() as group:
+            async with BufferFeed(site, door, clock) as feed, asyncio.TaskGroup() as group:
                 identity = Identity(site.file.site.id, site.file.gateway.id, feed.epoch)
                 speaker = Speaker(identity, site, lambda: door.points, feed, clock)
                 group.create_task(_until_renewed(door))
@@ -43,7 +44,7 @@ async def deliver(site: LoadedSite, door: Door, clock: Clock) -> None:
 
 
 async def _run(uplink: Uplink, speaker: Speaker, wake: asyncio.Event) -> None:
-    async with sender_of(uplink, speaker) as sender:
+    async with sender_of(uplink, speaker) as sender, speaking(sender):
         await run_uplink(uplink, speaker.identity.gateway, speaker.feed, sender, speaker.clock, wake)
 
 
@@ -81,6 +82,7 @@ async def _hand_over(door: Door, errors: BaseExceptionGroup[sqlite3.DatabaseErro
 
 def with_paths(site: LoadedSite, uplink: Uplink) -> Uplink:
     """Relative paths in a site file start at its folder."""
-    named = {key: getattr(uplink, key) for key in uplink.secret_keys}
+    keys = (*uplink.secret_keys, *uplink.file_keys, *uplink.folder_keys)
+    named = {key: getattr(uplink, key) for key in keys}
     paths = {key: str(site.folder / name) for key, name in named.items() if name is not None}
     return uplink.model_copy(update=paths)

@@ -6,18 +6,24 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Self, TypeVar
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Self, TypeVar
 
+from edge_config.site import LoadedSite
 from gateway.accounts import Accounts
 from gateway.errors import DamagedRowError, RenewedError, StoreError
 from gateway.ingest import Door
-from gateway.model import Change
+from gateway.model import Change, Quality
 from gateway.store import changes, points, uplinks
 from gateway.store.database import epoch_of, open_reader
 from gateway.store.scrub import mend
-from gateway.uplinks.feed import UplinkState
+from gateway.uplinks.feed import Latest, UplinkState
 from runtime.clock import Clock
+
+if TYPE_CHECKING:
+    from gateway.query.reader import Reader
+    from gateway.query.views import DayRecords
 
 T = TypeVar("T")
 
@@ -25,8 +31,9 @@ T = TypeVar("T")
 class BufferFeed:
     """Implements ``uplinks.feed.Feed`` over the buffer. Use ``async with``."""
 
-    def __init__(self, path: Path, door: Door, clock: Clock) -> None:
-        self._path, self._door, self._clock = path, door, clock
+    def __init__(self, site: LoadedSite, door: Door, clock: Clock) -> None:
+        self._path, self._door, self._clock = site.buffer_path, door, clock
+        self._site = site
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="feed")
         self._connection: sqlite3.Connection | None = None
         self.epoch = ""
@@ -59,6 +66,20 @@ class BufferFeed:
     async def quantities(self) -> Mapping[str, str]:
         return await self._read(lambda: points.quantities(self._reader))
 
+    async def latest(self) -> Sequence[Latest]:
+        rows = await self._read(self._questions.latest)
+        return [
+            Latest(row.point, row.measured_at, row.value, Quality[row.quality.upper()], row.is_delayed)
+            for row in rows
+            if row.measured_at is not None
+        ]
+
+    async def replaced(self, changes: Sequence[Change]) -> frozenset[int]:
+        return await self._read(lambda: self._questions.replaced(changes))
+
+    async def day(self, day: date) -> DayRecords:
+        return await self._read(lambda: self._questions.day_records(day))
+
     async def begin(self, uplink: str, to_seq: int) -> None:
         def work(connection: sqlite3.Connection) -> None:
             uplinks.begin(connection, uplink, to_seq)
@@ -80,6 +101,13 @@ class BufferFeed:
     async def failed(self, uplink: str, message: str) -> None:
         now = self._clock.now_ms()
         await self._write(lambda connection: uplinks.failed(connection, uplink, message, now))
+
+    @cached_property
+    def _questions(self) -> Reader:
+        """What the pages ask, too; a collector none of whose uplinks asks does without it."""
+        from gateway.query.reader import Reader
+
+        return Reader(self._site, self._clock)
 
     @property
     def _reader(self) -> sqlite3.Connection:

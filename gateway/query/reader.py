@@ -14,6 +14,7 @@ from datetime import date
 from edge_config.site import LoadedSite
 from gateway.candidate import Candidate
 from gateway.errors import QueryError
+from gateway.model import Change
 from gateway.query import (
     alarms,
     candidates,
@@ -21,6 +22,7 @@ from gateway.query import (
     comparison,
     completeness,
     connection,
+    day_records,
     devices,
     disinfection,
     facts,
@@ -28,6 +30,7 @@ from gateway.query import (
     ledger,
     meters,
     overview,
+    replaced,
     rooms,
     series,
     shares,
@@ -196,6 +199,16 @@ class Reader:
     def statements(self, limit: int = 35) -> list[views.Statement]:
         with self.look() as snapshot:
             return facts.statements(snapshot, limit)
+
+    def day_records(self, day: date) -> views.DayRecords:
+        """Points, stored slots, events and statement of a local day that has its statement; of another day nothing."""
+        with self.look() as snapshot:
+            return day_records.day_records(snapshot, day)
+
+    def replaced(self, changes: Sequence[Change]) -> frozenset[int]:
+        """The seqs of changes of which a newer revision is stored."""
+        with self.look() as snapshot:
+            return replaced.replaced(snapshot, changes)
 
     def change_token(self) -> str:
         """Differs when anything shown may have changed; opens nothing."""

@@ -242,6 +242,69 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class DayPoint:
+    """A point as it is now, with the resolution of its register in ``unit``."""
+
+    point: str
+    device: str
+    space: str | None
+    quantity: str
+    unit: str
+    kind: str
+    step: str
+    energy_code: str | None
+    label_zh: str
+    label_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayInterval:
+    """The newest revision of a stored slot, as ``district.contract.IntervalBody`` has it."""
+
+    point: str
+    period: str
+    start: int
+    end: int
+    content: str
+    share: float
+    revision: int
+    value: float | None = None
+    register_start: float | None = None
+    register_end: float | None = None
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    changes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayEvent:
+    """The newest revision of an event that began on the day."""
+
+    event_id: str
+    event_kind: str
+    subject: str
+    start: int
+    end: int | None
+    level: int
+    state: str
+    evidence: dict[str, Any]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayRecords:
+    """Everything the buffer holds of a local day: intervals that begin on it, by point, period and start. While the day has no
+    ``statement`` it is empty."""
+
+    day: str
+    points: list[DayPoint]
+    intervals: list[DayInterval]
+    events: list[DayEvent]
+    statement: Statement | None
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """What was refused ``count`` times of one point, device or broker; ``example`` is the newest, cut short."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import date
+from typing import NamedTuple, Protocol
 
-from gateway.model import Change
+from gateway.model import Change, Quality
+from gateway.query.views import DayRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,22 @@ class UplinkState:
     batch_to: int | None
 
 
+class Latest(NamedTuple):
+    """The newest word of a point. ``value`` is in its unit, None where the word is that there is none; ``is_delayed`` when it is
+    older than it may be to stand for now."""
+
+    point: str
+    measured_at: int
+    value: float | None
+    quality: Quality
+    is_delayed: bool
+
+    @property
+    def is_present(self) -> bool:
+        """Whether there is a value that stands for now."""
+        return self.value is not None and self.quality is not Quality.BAD and not self.is_delayed
+
+
 class Feed(Protocol):
     """The change feed and the place of each uplink on it. Every method that changes something returns after COMMIT;
     each raises StoreError, which no uplink catches."""
@@ -42,6 +60,20 @@ class Feed(Protocol):
 
     async def quantities(self) -> Mapping[str, str]:
         """Point name → quantity of every point the feed may speak of."""
+        ...
+
+    async def latest(self) -> Sequence[Latest]:
+        """The newest word of every point in service that ever spoke. May raise QueryError when the buffer is too busy to
+        answer: ask again later."""
+        ...
+
+    async def replaced(self, changes: Sequence[Change]) -> frozenset[int]:
+        """The seqs of those of which a newer revision is stored: for receivers that keep what comes last, whatever order
+        it comes in. May raise QueryError, as ``latest``."""
+        ...
+
+    async def day(self, day: date) -> DayRecords:
+        """What is held of a local day now. May raise QueryError, as ``latest``."""
         ...
 
     async def begin(self, uplink: str, to_seq: int) -> None:

@@ -40,3 +40,22 @@ async def sender_of(uplink: Uplink, speaker: Speaker) -> AsyncIterator[Sender]:
 
             async with national_sender(uplink, speaker) as national:
                 yield national
+        case "line-protocol":
+            from gateway.uplinks.line_http import line_sender
+
+            async with line_sender(uplink, speaker) as sender:
+                yield sender
+        case "hj212":
+            from gateway.uplinks.hj212_sender import hj212_sender
+
+            async with hj212_sender(uplink, speaker) as sender:
+                yield sender
+        case "mqtt":
+            from gateway.uplinks.mqtt_sender import mqtt_sender
+
+            async with mqtt_sender(uplink, speaker) as sender:
+                yield sender
+        case "export":
+            from gateway.uplinks.export_sender import ExportSender
+
+            yield ExportSender(uplink, speaker)

@@ -31,6 +31,8 @@ class Trouble(StrEnum):
     NOT_A_RECEIPT = "not_a_receipt"
     DAMAGED = "damaged"
     REFUSED = "refused"
+    FOLDER = "folder"
+    """Files cannot be written where they should go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,34 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from devices.quantities import QUANTITIES
 from gateway.model import Change
-from gateway.uplinks.feed import UplinkState
+from gateway.query.views import DayEvent, DayInterval, DayPoint, DayRecords, Statement
+from gateway.uplinks.feed import Latest, UplinkState
 from tests.district import campus
 from tests.district.campus import METER
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def _day_point(name: str, quantity: str) -> DayPoint:
+    known = QUANTITIES[quantity]
+    return DayPoint(
+        name, name.partition(".")[0], "a-101", quantity, known.unit, known.kind.value, "0.01", None, known.label_zh,
+        known.label_en,
+    )  # fmt: skip
+
+
+def _slot_of(change: Change) -> tuple[Any, ...]:
+    """What an interval or event is about; nothing for other changes."""
+    body = json.loads(change.body)
+    if change.kind == "event":
+        return (body["event_id"],)
+    return (body.get("point"), body.get("period"), body.get("start")) if change.kind == "interval" else ()
 
 
 def row(seq: int, body: dict[str, Any], revision: int = 1) -> Change:
@@ -34,6 +56,7 @@ class MemoryFeed:
     dead: dict[int, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     points: dict[str, str] = field(default_factory=lambda: {METER: "active_energy_import"})
+    newest: list[Latest] = field(default_factory=list)
     done: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the uplink asks where it is and is at the head."""
 
@@ -50,6 +73,53 @@ class MemoryFeed:
 
     async def quantities(self) -> Mapping[str, str]:
         return self.points
+
+    async def latest(self) -> Sequence[Latest]:
+        return list(self.newest)
+
+    async def replaced(self, changes: Sequence[Change]) -> frozenset[int]:
+        return frozenset(
+            old.seq
+            for old in changes
+            if any(new.seq > old.seq and _slot_of(new) == _slot_of(old) != () for new in self.changes)
+        )
+
+    async def day(self, day: date) -> DayRecords:
+        """Put together from the changes: the highest revision of each slot, event and statement."""
+        bodies = self._held(day)
+        slots = [body for body in bodies if body["kind"] == "interval" and body["period"] != "month"]
+        statements = [body for body in bodies if body["kind"] == "statement"]
+        return DayRecords(
+            day.isoformat(),
+            [_day_point(name, quantity) for name, quantity in self.points.items()],
+            [DayInterval(**{key: value for key, value in slot.items() if key != "kind"}) for slot in slots],
+            [
+                DayEvent(
+                    body["event_id"], body["event_kind"], body["subject"], body["start"], body.get("end"), body["level"],
+                    body["state"], body.get("evidence", {}), body["revision"],
+                )
+                for body in bodies
+                if body["kind"] == "event"
+            ],
+            Statement(day.isoformat(), 0, statements[-1]["revision"], statements[-1]) if statements else None,
+        )  # fmt: skip
+
+    def _held(self, day: date) -> list[dict[str, Any]]:
+        held: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for change in sorted(self.changes, key=lambda change: change.revision):
+            body = json.loads(change.body) | {"revision": change.revision}
+            identity = (
+                body["kind"],
+                body.get("point"),
+                body.get("period"),
+                body.get("start"),
+                body.get("event_id"),
+            )
+            if "start" in body and datetime.fromtimestamp(body["start"] / 1000, SHANGHAI).date() == day:
+                held[identity] = body
+            if body.get("day") == day.isoformat():
+                held[identity] = body
+        return list(held.values())
 
     async def begin(self, uplink: str, to_seq: int) -> None:
         assert to_seq > self.cursor

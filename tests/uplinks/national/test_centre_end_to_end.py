@@ -97,7 +97,7 @@ async def test_where_nothing_is_ever_acknowledged_a_stretch_is_sent_and_a_heartb
     changes = changes_of(range(-2, 2))
     none: dict[str, Any] = {"receipt": {"report": None, "continuous_each": None}}
     async with rig(tmp_path, temper=temper, differs=none, changes=changes) as found:
-        assert found.site.file.uplinks[0].receipt == "none"  # type: ignore[union-attr]
+        assert found.site.file.uplinks[0].receipt == "none"
         assert await found.deliver(changes) == []
         found.differences_are_true(-2, 1)
         assert found.centre.heard[-1] == "notify"

@@ -47,7 +47,7 @@ async def test_registers_read_each_minute_are_the_centre_s_consumption_by_the_qu
         site = site_of(tmp_path, dialect, centre.port)
         async with (
             Door(site, build_points(site), clock) as door,
-            BufferFeed(site.buffer_path, door, clock) as feed,
+            BufferFeed(site, door, clock) as feed,
         ):
             running = asyncio.create_task(door.run())
             done = asyncio.Event()
