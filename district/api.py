@@ -11,10 +11,11 @@ from pydantic import BaseModel
 
 from district import reads
 from district.body import COMPRESSED_BYTES_MAX
-from district.contract import Batch, Fault, Problem, Receipt
+from district.contract import Batch, Enrolled, Enrolment, Fault, Problem, Receipt
 from district.figures import PointTotal, School
+from district.keys import read_authorization
 from district.refusal import STATUS, Refusal
-from district.service import Service
+from district.service import Service, unauthorized
 from runtime.health import Health
 
 BODY_DEADLINE_S = 30.0
@@ -24,7 +25,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     STATUS[fault]: {"model": Problem} for fault in (Fault.UNAUTHORIZED, Fault.FORBIDDEN, Fault.UNAVAILABLE)
 }
 BATCH_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem} for status in sorted(STATUS.values())
+    status: {"model": Problem} for status in sorted(set(STATUS.values()))
+}
+ENROLMENT_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    **PROBLEMS,
+    **{STATUS[fault]: {"model": Problem} for fault in (Fault.INVALID, Fault.TOO_MANY)},
 }
 
 
@@ -56,10 +61,19 @@ def ingest_routes(service: Service) -> APIRouter:
     )
     async def take_batch(request: Request) -> Response:
         """Take in one stored stretch of a gateway's change feed. Sending it again has no second effect."""
-        gateway = await service.authenticate(_bearer(request))
+        signed = read_authorization(request.headers.get("authorization", ""))
+        if signed is None:
+            raise unauthorized()
+        key_sha256 = await service.key_digest(signed)  # a stranger's body is not read
+        service.count_batch(signed)
         raw = await _body_of(request)
-        receipt = await service.take(gateway, raw, request.headers.get("content-encoding", ""))
+        receipt = await service.take(signed, key_sha256, raw, request.headers.get("content-encoding", ""))
         return Response(receipt.model_dump_json(), media_type="application/json")
+
+    @router.post("/v1/enrolments", responses=ENROLMENT_PROBLEMS)
+    async def enrol(request: Request, enrolment: Enrolment) -> Enrolled:
+        """Give a one-time token, get the gateway's key. It is told this once."""
+        return await service.redeem(enrolment.token, request.client.host if request.client else "")
 
     @router.get("/healthz", response_model=None)
     async def healthz() -> Response:
@@ -110,11 +124,6 @@ async def _health(service: Service) -> Health:
     except Refusal as refusal:
         return Health((str(refusal),))
     return Health((), {"sites": count})
-
-
-def _bearer(request: Request) -> str | None:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else None
 
 
 async def _body_of(request: Request) -> bytes:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from district.api import ingest_routes, reading_routes
 from district.contract import Fault, Problem
 from district.guard import SecurityHeaders
+from district.keys import SCHEME
 from district.pages import page_routes
 from district.refusal import STATUS, Refusal
 from district.service import Service
@@ -47,7 +48,7 @@ def _answer_in_one_shape(app: FastAPI) -> None:
 
     @app.exception_handler(Refusal)
     async def refuse(_: Request, refusal: Refusal) -> Response:
-        return _problem(refusal.status, refusal.problem)
+        return _problem(refusal.status, refusal.problem, refusal.retry_after_s)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
@@ -69,8 +70,10 @@ def _answer_in_one_shape(app: FastAPI) -> None:
         )
 
 
-def _problem(status: int, problem: Problem) -> Response:
-    headers = {"retry-after": str(RETRY_AFTER_S)} if status == STATUS[Fault.UNAVAILABLE] else {}
+def _problem(status: int, problem: Problem, retry_after_s: int = 0) -> Response:
+    headers = {}
+    if status == STATUS[Fault.UNAVAILABLE] or retry_after_s:
+        headers["retry-after"] = str(retry_after_s or RETRY_AFTER_S)
     if status == STATUS[Fault.UNAUTHORIZED]:
-        headers["www-authenticate"] = "Bearer"
+        headers["www-authenticate"] = SCHEME
     return JSONResponse(problem.model_dump(mode="json"), status, headers)

@@ -196,6 +196,8 @@ class Fault(StrEnum):
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
+    TOO_MANY = "too_many"
+    """More requests than one sender may make; Retry-After says how long to wait."""
     UNAVAILABLE = "unavailable"
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 
 from district.app import create_app
-from district.service import Service, enrol
+from district.database import Database, Row, open_database
+from district.service import Service
+from tests.district import campus
 from tests.district.campus import NOW
 
 
@@ -35,7 +35,7 @@ class StillClock:
 
 @dataclass
 class District:
-    path: Path
+    where: Path
     service: Service
     clock: StillClock
     key: str
@@ -45,12 +45,18 @@ class District:
         return await self.client.post(
             "/v1/batches",
             content=raw,
-            headers={"authorization": f"Bearer {key or self.key}", "content-encoding": "gzip", **headers},
+            headers=campus.signed(key or self.key, raw, **headers),
         )
 
-    def rows(self, sql: str, *values: object) -> list[Any]:
-        with closing(sqlite3.connect(self.path)) as connection:
-            return connection.execute(sql, values).fetchall()
+    @contextmanager
+    def store(self) -> Iterator[Database]:
+        """The same database, opened by this thread as a command of the operator opens it."""
+        with closing(open_database(self.where)) as database:
+            yield database
+
+    def rows(self, sql: str, *values: object) -> list[Row]:
+        with self.store() as store, store.snapshot() as connection:
+            return connection.rows(sql, *values)
 
     def count(self, table: str) -> int:
         return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
@@ -62,10 +68,14 @@ def database(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def where(database: Path) -> Path:
+    """What names a district's database: a file, or the URL of a real PostgreSQL."""
+    return database
+
+
+@pytest.fixture
 def key(database: Path) -> str:
-    made = enrol(database, "demo", "gw-1", "示例中学", NOW, replace=False)
-    assert made is not None
-    return made
+    return campus.enrolled(database)
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from district import reads, schema
+from district import gateways, points, reads, sqlite_schema
 from district.accept import accept
 from district.body import parse
 from district.contract import Batch, Fault
+from district.database import Database, DatabaseTrouble, Row, open_database
 from district.refusal import DistrictError, Refusal
-from district.store import Enrolled, Store
 from tests.district import campus
 from tests.district.campus import METER, MIDNIGHT, NOW
 
@@ -26,11 +26,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "district.db"
 
 
-def opened(path: Path | str) -> Store:
-    store = Store(Path(path))
-    with store.transaction():
-        store.enrol(Enrolled("demo", "gw-1", "digest"), "demo", NOW)
-    return store
+def opened(path: Path) -> Database:
+    database = open_database(path)
+    with database.transaction() as connection:
+        for gateway in ("gw-1", "gw-2"):
+            gateways.register(connection, "demo", gateway, "demo", NOW)
+    return database
+
+
+def rows(database: Database, sql: str) -> list[Row]:
+    with database.snapshot() as connection:
+        return connection.rows(sql)
 
 
 def batch(changes: list[dict[str, Any]], low: int, high: int, **more: Any) -> Batch:
@@ -41,16 +47,15 @@ def numbered(bodies: list[dict[str, Any]], after: int = 0, revision: int = 1) ->
     return [campus.change(after + index, body, revision) for index, body in enumerate(bodies, 1)]
 
 
-def intervals(store: Store) -> list[Any]:
-    return store._connection.execute(
-        "SELECT start, point, value, revision FROM interval ORDER BY 1, 2"
-    ).fetchall()
+def intervals(store: Database) -> list[Row]:
+    return rows(store, "SELECT start, point, value, revision FROM interval ORDER BY 1, 2")
 
 
 def test_a_second_copy_gets_the_same_receipt_and_has_no_effect(path: Path) -> None:
     sent = batch(numbered([*campus.day_slots(count=3), campus.slot("nobody.described", 0)]), 0, 6)
     with closing(opened(path)) as store:
         first = accept(store, sent, NOW)
+        assert first.received == [(0, 6)]
         before = intervals(store)
         second = accept(store, sent, NOW + 1)
         assert (first.duplicate, second.duplicate) == (False, True)
@@ -85,16 +90,7 @@ def test_neighbouring_ranges_are_kept_as_one(path: Path) -> None:
     with closing(opened(path)) as store:
         for low, high in ((0, 2), (6, 10), (2, 6)):
             accept(store, batch(changes[low:high], low, high), NOW)
-        rows = store._connection.execute("SELECT from_seq, to_seq FROM received").fetchall()
-        assert rows == [(0, 10)]
-
-
-def test_epochs_number_their_changes_apart(path: Path) -> None:
-    changes = numbered(campus.day_slots())
-    with closing(opened(path)) as store:
-        assert not accept(store, batch(changes, 0, 10), NOW).duplicate
-        assert not accept(store, batch(changes, 0, 10, epoch="e-2"), NOW).duplicate
-        assert len(intervals(store)) == 8
+        assert rows(store, "SELECT from_seq, to_seq FROM received") == [(0, 10)]
 
 
 def test_the_higher_revision_wins_whatever_comes_first(path: Path) -> None:
@@ -107,13 +103,15 @@ def test_the_higher_revision_wins_whatever_comes_first(path: Path) -> None:
 
 def test_a_batch_that_cannot_be_finished_leaves_nothing_behind(path: Path) -> None:
     with closing(opened(path)) as store:
-        store._connection.execute(
-            "CREATE TRIGGER broken BEFORE INSERT ON received BEGIN SELECT RAISE(ABORT, 'x'); END"
-        )
-        with pytest.raises(Exception, match="x"):
+        with store.transaction() as connection:
+            connection.run(
+                "CREATE TRIGGER broken BEFORE INSERT ON received BEGIN SELECT RAISE(ABORT, 'x'); END"
+            )
+        with pytest.raises(DatabaseTrouble, match="x"):
             accept(store, batch(numbered(campus.day_slots()), 0, 10), NOW)
         assert intervals(store) == []
-        assert store.owners("demo") == {}
+        with store.snapshot() as connection:
+            assert points.of_site(connection, "demo") == {}
 
 
 def test_slots_are_counted_by_content_through_revisions(path: Path) -> None:
@@ -122,11 +120,11 @@ def test_slots_are_counted_by_content_through_revisions(path: Path) -> None:
         accept(store, batch(numbered([campus.site(), campus.point(METER), missing]), 0, 3), NOW)
         late = campus.slot(METER, 0, 4.0, content="estimated")
         accept(store, batch([campus.change(4, late, 2)], 3, 4), NOW)
-        assert store._connection.execute("SELECT * FROM slot").fetchall() == [("demo", MIDNIGHT, 0, 1, 0)]
+        assert rows(store, "SELECT * FROM slot") == [("demo", MIDNIGHT, 0, 1, 0)]
 
 
 def test_every_table_and_unique_key_carries_the_site(path: Path) -> None:
-    with closing(schema.open_for_writing(path)) as connection:
+    with closing(sqlite_schema.open_for_writing(path)) as connection:
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
             assert "site_id" in {name for _, name, _, _, _, key in columns if key}, table
@@ -137,15 +135,15 @@ def test_every_table_and_unique_key_carries_the_site(path: Path) -> None:
 
 
 def test_a_database_of_a_newer_version_is_left_alone(path: Path) -> None:
-    with closing(schema.open_for_writing(path)) as connection:
+    with closing(sqlite_schema.open_for_writing(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(DistrictError, match="newer version"):
-        schema.open_for_writing(path)
+        sqlite_schema.open_for_writing(path)
 
 
 def test_a_reader_cannot_write_and_cannot_run_for_ever(path: Path) -> None:
-    schema.open_for_writing(path).close()
-    with closing(schema.open_for_reading(path)) as connection:
+    sqlite_schema.open_for_writing(path).close()
+    with closing(sqlite_schema.open_for_reading(path)) as connection:
         with pytest.raises(Exception, match="readonly"):
             connection.execute("DELETE FROM site")
         with pytest.raises(Exception, match="interrupted"):
@@ -184,6 +182,7 @@ def test_effects_equal_the_unique_changes_under_any_retries(
                 continue
             accept(store, batch(FEED[low:high], low, high), NOW)
         assert len(intervals(store)) == 22
-        assert store._connection.execute("SELECT from_seq, to_seq FROM received").fetchall() == [(0, 24)]
-        (total,) = reads.totals(store._connection, "demo", MIDNIGHT, NOW)
+        assert rows(store, "SELECT from_seq, to_seq FROM received") == [(0, 24)]
+        with store.snapshot() as connection:
+            (total,) = reads.totals(connection, "demo", MIDNIGHT, NOW)
         assert (total.value, total.slots_measured) == (22.0, 22)

@@ -6,7 +6,6 @@ from contextlib import closing
 
 import pytest
 
-from district.service import enrol
 from tests.district import campus
 from tests.district.campus import METER, NOW, WATER
 from tests.district.conftest import District
@@ -57,6 +56,20 @@ async def test_a_school_page_lists_points_days_events_and_gateways(district: Dis
     assert page.count("自来水总表") == 2  # as a point, and as what an event is about
 
 
+async def test_a_copied_card_is_shown_on_the_schools_page(district: District) -> None:
+    await fill(district)
+    assert "身份异常" not in await text(district, "/schools/demo")
+    first = campus.batch([campus.slot(METER, index) for index in range(3)], after=500)
+    other = campus.batch([campus.slot(METER, index, 7.0) for index in range(3)], after=500)
+    assert (await district.post(first)).status_code == 200
+    assert (await district.post(other)).json()["error"] == "cloned"
+    for path, words in (
+        ("/schools/demo", "两台设备使用同一身份"),
+        ("/schools/demo?lang=en", "Two machines speak"),
+    ):
+        assert words in await text(district, path)
+
+
 async def test_english_is_one_link_away_and_stays(district: District) -> None:
     await fill(district)
     page = await text(district, "/?lang=en")
@@ -67,7 +80,7 @@ async def test_english_is_one_link_away_and_stays(district: District) -> None:
 
 
 async def test_an_empty_district_says_how_to_begin(district: District) -> None:
-    with closing(sqlite3.connect(district.path)) as connection, connection:
+    with closing(sqlite3.connect(district.where)) as connection, connection:
         connection.execute("DELETE FROM site")
     page = await text(district, "/")
     assert "还没有登记学校" in page
@@ -75,7 +88,7 @@ async def test_an_empty_district_says_how_to_begin(district: District) -> None:
 
 
 async def test_a_school_that_has_never_spoken_is_shown_as_such(district: District) -> None:
-    enrol(district.path, "silent", "gw-1", "沉默小学", NOW, replace=False)
+    campus.enrolled(district.where, "silent", name="沉默小学")
     page = await text(district, "/schools/silent")
     assert "从未上报" in page
     assert "还没有上报测点" in page
@@ -108,7 +121,7 @@ async def test_an_unknown_school_is_a_page_and_not_a_trace(district: District) -
 
 
 async def test_a_page_says_when_the_database_does_not_answer(district: District) -> None:
-    district.path.rename(district.path.with_suffix(".gone"))
+    district.where.rename(district.where.with_suffix(".gone"))
     assert "数据库暂时没有回答" in await text(district, "/", 503)
 
 
