@@ -10,7 +10,7 @@ from __future__ import annotations
 from district import effects, gateways, incidents, points, received
 from district.contract import Batch, Fault, PointBody, Receipt, Rejected
 from district.database import Connection, Database
-from district.judge import sort_out
+from district.judge import interval_starts, sort_out
 from district.ranges import overlaps
 from district.refusal import Refusal
 
@@ -20,7 +20,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 def accept(database: Database, batch: Batch, now_ms: int) -> Receipt:
     """Take a batch in. A range received before gets its receipt again and has no effect; one received in part raises
     Refusal(COVERED) naming the parts. Raises DatabaseTrouble when the outcome is unknown: the sender sends again."""
-    database.make_room({c.body.start for c in batch.changes if c.body.kind == "interval"}, now_ms)
+    database.make_room(interval_starts(batch))
     with database.transaction() as connection:
         locked = gateways.lock(connection, batch.site, batch.gateway)
         if locked is None:

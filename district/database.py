@@ -83,7 +83,7 @@ class Database(Protocol):
         """Questions to one state of the data; they cannot write and may not run for ever."""
         ...
 
-    def make_room(self, starts: Iterable[int], now_ms: int) -> None:
+    def make_room(self, starts: Iterable[int]) -> None:
         """Before a transaction that will write intervals with these starts (UTC ms)."""
         ...
 
@@ -94,6 +94,10 @@ class Database(Protocol):
 
 def open_database(where: Path | str) -> Database:
     """A file's path is SQLite, a ``postgresql://`` URL is PostgreSQL. Connects at the first use."""
+    if isinstance(where, str) and where.startswith(POSTGRESQL):
+        from district.postgres import PostgresDatabase
+
+        return PostgresDatabase(where)
     from district.sqlite import SqliteDatabase
 
     return SqliteDatabase(Path(where))

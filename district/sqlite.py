@@ -74,7 +74,7 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise DatabaseTrouble(str(error)) from error
 
-    def make_room(self, starts: Iterable[int], now_ms: int) -> None:
+    def make_room(self, starts: Iterable[int]) -> None:
         """A file grows by itself."""
 
     def close(self) -> None:

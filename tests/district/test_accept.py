@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -26,8 +27,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "district.db"
 
 
-def opened(path: Path) -> Database:
-    database = open_database(path)
+def opened(where: Path | str) -> Database:
+    database = open_database(where)
     with database.transaction() as connection:
         for gateway in ("gw-1", "gw-2"):
             gateways.register(connection, "demo", gateway, "demo", NOW)
@@ -51,9 +52,9 @@ def intervals(store: Database) -> list[Row]:
     return rows(store, "SELECT start, point, value, revision FROM interval ORDER BY 1, 2")
 
 
-def test_a_second_copy_gets_the_same_receipt_and_has_no_effect(path: Path) -> None:
+def test_a_second_copy_gets_the_same_receipt_and_has_no_effect(where: Path | str) -> None:
     sent = batch(numbered([*campus.day_slots(count=3), campus.slot("nobody.described", 0)]), 0, 6)
-    with closing(opened(path)) as store:
+    with closing(opened(where)) as store:
         first = accept(store, sent, NOW)
         assert first.received == [(0, 6)]
         before = intervals(store)
@@ -64,17 +65,17 @@ def test_a_second_copy_gets_the_same_receipt_and_has_no_effect(path: Path) -> No
         assert intervals(store) == before
 
 
-def test_a_part_inside_a_received_range_is_covered_too(path: Path) -> None:
+def test_a_part_inside_a_received_range_is_covered_too(where: Path | str) -> None:
     changes = numbered(campus.day_slots())
-    with closing(opened(path)) as store:
+    with closing(opened(where)) as store:
         accept(store, batch(changes, 0, 10), NOW)
         receipt = accept(store, batch(changes[2:5], 2, 5), NOW)
         assert (receipt.duplicate, receipt.count) == (True, 3)
 
 
-def test_a_range_received_in_part_is_refused_and_the_part_is_named(path: Path) -> None:
+def test_a_range_received_in_part_is_refused_and_the_part_is_named(where: Path | str) -> None:
     changes = numbered(campus.day_slots())
-    with closing(opened(path)) as store:
+    with closing(opened(where)) as store:
         accept(store, batch(changes[:4], 0, 4), NOW)
         accept(store, batch(changes[6:8], 6, 8), NOW)
         before = intervals(store)
@@ -85,16 +86,16 @@ def test_a_range_received_in_part_is_refused_and_the_part_is_named(path: Path) -
         assert intervals(store) == before
 
 
-def test_neighbouring_ranges_are_kept_as_one(path: Path) -> None:
+def test_neighbouring_ranges_are_kept_as_one(where: Path | str) -> None:
     changes = numbered(campus.day_slots())
-    with closing(opened(path)) as store:
+    with closing(opened(where)) as store:
         for low, high in ((0, 2), (6, 10), (2, 6)):
             accept(store, batch(changes[low:high], low, high), NOW)
         assert rows(store, "SELECT from_seq, to_seq FROM received") == [(0, 10)]
 
 
-def test_the_higher_revision_wins_whatever_comes_first(path: Path) -> None:
-    with closing(opened(path)) as store:
+def test_the_higher_revision_wins_whatever_comes_first(where: Path | str) -> None:
+    with closing(opened(where)) as store:
         accept(store, batch(numbered(campus.day_slots(count=0)), 0, 2), NOW)
         accept(store, batch([campus.change(9, campus.slot(METER, 0, 7.0), 3)], 8, 9), NOW)
         accept(store, batch([campus.change(5, campus.slot(METER, 0, 5.0), 2)], 4, 5), NOW)
@@ -114,9 +115,9 @@ def test_a_batch_that_cannot_be_finished_leaves_nothing_behind(path: Path) -> No
             assert points.of_site(connection, "demo") == {}
 
 
-def test_slots_are_counted_by_content_through_revisions(path: Path) -> None:
+def test_slots_are_counted_by_content_through_revisions(where: Path | str) -> None:
     missing = campus.slot(METER, 0, None)
-    with closing(opened(path)) as store:
+    with closing(opened(where)) as store:
         accept(store, batch(numbered([campus.site(), campus.point(METER), missing]), 0, 3), NOW)
         late = campus.slot(METER, 0, 4.0, content="estimated")
         accept(store, batch([campus.change(4, late, 2)], 3, 4), NOW)
@@ -161,7 +162,7 @@ cuts = st.lists(st.integers(1, 23), max_size=8, unique=True).map(lambda found: [
 @settings(max_examples=60, deadline=None)
 @given(edges=cuts, data=st.data())
 def test_effects_equal_the_unique_changes_under_any_retries(
-    tmp_path_factory: pytest.TempPathFactory, edges: list[int], data: st.DataObject
+    fresh: Callable[[], Path | str], edges: list[int], data: st.DataObject
 ) -> None:
     """A feed cut anywhere; the batch with the description first, then the rest in any order, each any number of times,
     also as halves and as stretches that reach over what was received."""
@@ -176,7 +177,7 @@ def test_effects_equal_the_unique_changes_under_any_retries(
     sent = [stretches[0]]
     for stretch in rest:
         sent += [sent[-1], stretch]
-    with closing(opened(tmp_path_factory.mktemp("any") / "district.db")) as store:
+    with closing(opened(fresh())) as store:
         for low, high in [*sent, *again, *sent]:
             if low >= high:
                 continue

@@ -17,7 +17,7 @@ from district.contract import Problem, Receipt
 from district.service import Service
 from tests.district import campus
 from tests.district.campus import METER, MIDNIGHT, SUB, WATER
-from tests.district.conftest import District
+from tests.district.conftest import SQLITE_ONLY, District
 
 GOOD = campus.batch(campus.day_slots())
 
@@ -159,6 +159,7 @@ async def test_health_metrics_and_openapi_are_served(district: District) -> None
     assert (await district.client.get("/docs")).status_code == 404
 
 
+@SQLITE_ONLY
 async def test_a_database_that_fails_is_503_and_the_batch_may_come_again(district: District) -> None:
     with closing(sqlite3.connect(district.where)) as other:
         other.execute(
@@ -172,15 +173,15 @@ async def test_a_database_that_fails_is_503_and_the_batch_may_come_again(distric
     assert (await district.post(GOOD)).json()["duplicate"] is False
 
 
+@SQLITE_ONLY
 async def test_a_database_that_is_gone_fails_health(district: District) -> None:
-    district.where.rename(district.where.with_suffix(".gone"))
+    path = Path(district.where)
+    path.rename(path.with_suffix(".gone"))
     reply = await district.client.get("/healthz")
     assert (reply.status_code, reply.json()["status"]) == (503, "fail")
 
 
-async def test_without_pages_nothing_about_schools_is_served(
-    service: Service, database: Path, key: str
-) -> None:
+async def test_without_pages_nothing_about_schools_is_served(service: Service, key: str) -> None:
     app = create_app(service, with_pages=False)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://d") as client:
         for path in (

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from tests.district import campus
 from tests.district.campus import METER, NOW, WATER
-from tests.district.conftest import District
+from tests.district.conftest import SQLITE_ONLY, District
 
 EVIL = "<script>alert(1)</script>"
 
@@ -80,8 +79,8 @@ async def test_english_is_one_link_away_and_stays(district: District) -> None:
 
 
 async def test_an_empty_district_says_how_to_begin(district: District) -> None:
-    with closing(sqlite3.connect(district.where)) as connection, connection:
-        connection.execute("DELETE FROM site")
+    with district.store() as store, store.transaction() as connection:
+        connection.run("DELETE FROM site WHERE site_id = ?", "demo")
     page = await text(district, "/")
     assert "还没有登记学校" in page
     assert "campus-gateway district enrol" in page
@@ -120,8 +119,10 @@ async def test_an_unknown_school_is_a_page_and_not_a_trace(district: District) -
     assert "没有这所学校" in await text(district, "/schools/%3Cscript%3E", 404)
 
 
+@SQLITE_ONLY
 async def test_a_page_says_when_the_database_does_not_answer(district: District) -> None:
-    district.where.rename(district.where.with_suffix(".gone"))
+    path = Path(district.where)
+    path.rename(path.with_suffix(".gone"))
     assert "数据库暂时没有回答" in await text(district, "/", 503)
 
 

@@ -29,7 +29,7 @@ COMMAND = [sys.executable, "-c", "from gateway.cli.main import main; main()", "d
 
 
 @contextmanager
-def running(database: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running(database: Path | str, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A district process and its url, once it listens."""
     command = [*COMMAND, "--database", str(database), "--port", "0", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
