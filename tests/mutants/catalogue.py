@@ -193,8 +193,8 @@ MUTANTS = (
            '            " AND expires_at > ?",',
            ("tests/district/test_enrolment.py",)),
     Mutant("foreign_point_taken", "district/judge.py",
-           '    if owner != gateway:\n        return f"point {body.point} belongs to gateway {owner}"\n    if body.end',
-           "    if body.end",
+           '    if owner != gateway:\n        return f"point {body.point} belongs to gateway {owner}"\n    if not FIRST',
+           "    if not FIRST",
            (JUDGE, ACCEPT)),
     # -- the uplink: the cursor
     Mutant("national_missing_told_as_zero", "gateway/uplinks/national/packets.py",
