@@ -8,10 +8,11 @@ very bounds of a batch that was taken is another machine. Both are recorded for 
 from __future__ import annotations
 
 from district import effects, gateways, incidents, points, received
-from district.contract import Batch, Fault, PointBody, Receipt, Rejected
+from district.contract import Fault, Receipt, Rejected
 from district.database import Connection, Database
 from district.judge import interval_starts, sort_out
 from district.ranges import overlaps
+from district.records import Batch, PointBody
 from district.refusal import Refusal
 
 DAY_MS = 24 * 60 * 60 * 1000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from district.contract import EventBody, GapBody, IntervalBody, PointBody, SiteBody, StatementBody
 from district.database import Connection, Row, Table
 from district.judge import Effects
+from district.records import EventBody, GapBody, IntervalBody, PointBody, SiteBody, StatementBody
 
 
 def _table(name: str, key: str, rest: str, owner: str | None = None) -> Table:

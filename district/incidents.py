@@ -4,9 +4,10 @@ One row per gateway, kind and epoch, counted up: a machine that knocks all day i
 
 from __future__ import annotations
 
-from district.contract import Batch, Fault
+from district.contract import Fault
 from district.database import Connection
 from district.figures import Incident
+from district.records import Batch
 
 SHOWN_MAX = 20
 

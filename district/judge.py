@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from district.contract import (
+from district.contract import Rejected
+from district.records import (
     Batch,
     ChangeRecord,
     EventBody,
     GapBody,
     IntervalBody,
     PointBody,
-    Rejected,
     SiteBody,
     StatementBody,
 )
@@ -114,9 +114,9 @@ def _of_interval(body: IntervalBody, gateway: str, owners: dict[str, str]) -> st
 
 
 def _of_figures(body: IntervalBody) -> str | None:
-    figures = (body.value, body.register_start, body.register_end, body.mean, body.low, body.high)
-    if not all(figure is None or math.isfinite(figure) for figure in figures):
-        return "a figure is not a finite number"
+    for figure in (body.value, body.register_start, body.register_end, body.mean, body.low, body.high):
+        if figure is not None and not math.isfinite(figure):
+            return "a figure is not a finite number"
     has_value = body.value is not None or body.mean is not None
     if has_value and body.content == "missing":
         return "a missing interval has a value"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from typing import Any
+
+import msgspec
 
 from district.database import Connection, Row
 from district.figures import (
@@ -123,10 +124,17 @@ def open_events(
     return [_open_event(*row) for row in rows]
 
 
+class _Words(msgspec.Struct):
+    text_zh: str = ""
+    text_en: str = ""
+
+
 def _open_event(kind: str, evidence: str, site: str, name: str, timezone: str, *rest: Any) -> OpenEvent:
-    words = json.loads(evidence)
-    text_zh, text_en = (str(words.get(key) or kind) for key in ("text_zh", "text_en"))
-    return OpenEvent(site, name, timezone, text_zh, text_en, *rest)
+    try:
+        words = msgspec.json.decode(evidence, type=_Words)
+    except msgspec.DecodeError:  # evidence is free in form: words of another kind are no words
+        words = _Words()
+    return OpenEvent(site, name, timezone, words.text_zh or kind, words.text_en or kind, *rest)
 
 
 def totals(connection: Connection, site: str, start: int, end: int) -> list[PointTotal]:

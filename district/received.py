@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from district.contract import RECEIVED_MAX, Batch, Rejected
+from district.contract import RECEIVED_MAX, Rejected
 from district.database import Connection
 from district.ranges import Range, joined
+from district.records import Batch
 
 DIGESTS_KEPT_MS = 90 * 24 * 60 * 60 * 1000
 

@@ -14,11 +14,12 @@ from typing import TypeVar
 
 from district import body, enrolment, gateways, keys
 from district.accept import accept
-from district.contract import Batch, Enrolled, Fault, Receipt
+from district.contract import Enrolled, Fault, Receipt
 from district.database import Connection, DatabaseTrouble, open_database
 from district.keys import Signed
 from district.metrics import Metrics
 from district.rates import BATCHES, ENROLMENTS, Buckets
+from district.records import Batch
 from district.refusal import DistrictError, Refusal
 from runtime import logs
 from runtime.clock import Clock

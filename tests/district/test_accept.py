@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from district import gateways, points, reads, sqlite_schema
 from district.accept import accept
 from district.body import parse
-from district.contract import Batch, Fault
+from district.contract import Fault
 from district.database import Database, DatabaseTrouble, Row, open_database
+from district.records import Batch
 from district.refusal import DistrictError, Refusal
 from tests.district import campus
 from tests.district.campus import METER, MIDNIGHT, NOW

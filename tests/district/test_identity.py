@@ -10,9 +10,10 @@ import pytest
 
 from district import gateways, incidents, points, received
 from district.accept import DAY_MS, accept
-from district.contract import RECEIVED_MAX, Batch, Fault, Receipt
+from district.contract import RECEIVED_MAX, Fault, Receipt
 from district.database import Database, Row, open_database
 from district.figures import Incident
+from district.records import Batch
 from district.refusal import DistrictError, Refusal
 from tests.district import campus
 from tests.district.campus import METER, NOW

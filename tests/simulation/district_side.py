@@ -12,7 +12,8 @@ from typing import Self
 
 from district import body, gateways
 from district.accept import accept
-from district.contract import Batch, Fault
+from district.contract import Fault
+from district.records import Batch
 from district.refusal import Refusal
 from district.sqlite import SqliteDatabase
 from gateway.uplinks.district_http import PostError
