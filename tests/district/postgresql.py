@@ -15,8 +15,8 @@ from uuid import uuid4
 
 import psycopg
 
-SETTINGS = "fsync=off\nlisten_addresses=''\nmax_connections=60\nshared_buffers=64MB\nunix_socket_directories='{folder}'\n"
-"""fsync off: what a power cut leaves is PostgreSQL's own affair, and the suite is faster without."""
+SETTINGS = "fsync={fsync}\nlisten_addresses=''\nmax_connections=60\nshared_buffers=64MB\nunix_socket_directories='{folder}'\n"
+"""Without fsync in the suite: what a power cut leaves is PostgreSQL's own affair."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Server:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
+def server(*, is_synced: bool = False) -> Iterator[Server]:
     """Started; stopped and removed at the end. The folder's name is short: a socket's path has 107 bytes at most."""
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     try:
@@ -67,7 +67,7 @@ def server() -> Iterator[Server]:
             "--locale=C",
         )
         with (folder / "data" / "postgresql.conf").open("a") as file:
-            file.write(SETTINGS.format(folder=folder))
+            file.write(SETTINGS.format(folder=folder, fsync="on" if is_synced else "off"))
         running = Server(folder)
         running.start()
         try:
