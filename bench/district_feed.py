@@ -1,8 +1,8 @@
 """A sender for the district's benchmark: gateways that encode, compress, sign and post by the gateway's own code.
 
 ``python -m bench.district_feed URL KEYS.json RECORDS BATCHES``: one gateway for each key in the file, up to 16 at once, each
-sending its batches one after the other. Says ``ready`` once the points are described, begins at a line on stdin, and says at the end how
-many records it has receipts for.
+sending its batches one after the other. Says ``ready`` once the points are described, begins at a line on stdin, and says at
+the end how many records it has receipts for.
 """
 
 from __future__ import annotations
