@@ -127,7 +127,14 @@ async def a_life(district: District) -> None:
         await district.post(raw)
     for raw in (campus.batch(bodies, epoch="e-2"), good):
         await district.post(raw)
-    for path in ("/", "/schools/demo", "/v1/sites", "/v1/sites/demo/totals", "/healthz"):
+    of_demo = "/v1/sites/demo"
+    pages = (
+        "/intervals",
+        f"/intervals?point={METER}&after=0:x",
+        "/intervals?first_day=2026-11-22",
+        "/totals",
+    )
+    for path in ("/", "/schools/demo", "/v1/sites", "/healthz", *(of_demo + page for page in pages)):
         assert (await district.client.get(path)).status_code == 200
     with closing(open_database(district.where)) as store:
         token = enrolment.issue_token(store, "demo", "gw-2", "x", NOW)
