@@ -17,6 +17,7 @@ from district import incidents, reads, words
 from district.contract import Fault
 from district.database import Connection
 from district.figures import DayValue, Incident, OpenEvent, PointTotal, School
+from district.keys import ID
 from district.refusal import STATUS, Refusal
 from district.service import Service
 from district.spans import Spans, spans
@@ -101,6 +102,8 @@ def page_routes(service: Service) -> APIRouter:
     async def one_school(site: str, language: LanguageQuery = "zh") -> HTMLResponse:
         reader = _reader(service, language)
         path = f"/schools/{quote(site, safe='')}"
+        if not ID.fullmatch(site):
+            return _refused(reader, path, "not_found", STATUS[Fault.NOT_FOUND])
         try:
             page = await service.read(lambda connection: _school_page(connection, site, reader.now))
         except Refusal as refusal:

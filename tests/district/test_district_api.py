@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import zstandard
 
 from district.app import create_app
 from district.body import COMPRESSED_BYTES_MAX
@@ -35,6 +36,12 @@ async def test_a_receipt_echoes_the_batch(district: District) -> None:
     receipt = Receipt.model_validate_json(reply.content)
     assert (receipt.site, receipt.gateway, receipt.epoch) == ("demo", "gw-1", "e-1")
     assert (receipt.from_seq, receipt.to_seq, receipt.count, receipt.rejected) == (0, 10, 10, [])
+
+
+async def test_a_batch_by_zstd_is_as_good(district: District) -> None:
+    raw = zstandard.compress(gzip.decompress(GOOD))
+    assert (await district.post(raw, **{"content-encoding": "zstd"})).json()["received"] == [[0, 10]]
+    assert (await district.post(GOOD)).json()["duplicate"] is True  # the digest is over what is inside
 
 
 async def test_a_duplicate_has_no_second_effect(district: District) -> None:
