@@ -6,35 +6,46 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as PathParameter
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import ValidationError
 
 from district import reads
 from district.body import COMPRESSED_BYTES_MAX
-from district.contract import Batch, Fault, Problem, Receipt
-from district.figures import PointTotal, School
+from district.contract import Enrolled, Enrolment, Fault, Problem, Receipt
+from district.figures import School
+from district.interval_pages import Asked, IntervalPage, page
+from district.keys import ID, read_authorization
+from district.openapi import BATCH_REQUEST, ENROLMENT_REQUEST
 from district.refusal import STATUS, Refusal
-from district.service import Service
+from district.service import Service, unauthorized
+from district.spans import LAST_MS
+from district.wire import HealthAnswer, Totals
 from runtime.health import Health
 
 BODY_DEADLINE_S = 30.0
+ENROLMENT_BYTES_MAX = 4096
 DRAINED_BYTES_MAX = 4 * COMPRESSED_BYTES_MAX
-LAST_MS = 253_402_300_799_999
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     STATUS[fault]: {"model": Problem} for fault in (Fault.UNAUTHORIZED, Fault.FORBIDDEN, Fault.UNAVAILABLE)
 }
 BATCH_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem} for status in sorted(STATUS.values())
+    status: {"model": Problem} for status in sorted(set(STATUS.values()))
+}
+ENROLMENT_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    **PROBLEMS,
+    **{
+        STATUS[fault]: {"model": Problem}
+        for fault in (Fault.DAMAGED, Fault.INVALID, Fault.TOO_LARGE, Fault.TOO_MANY)
+    },
 }
 
 
-class Totals(BaseModel):
-    """Sums over the quarter-hours that lie inside [start, end], one entry for each described point."""
-
-    site: str
-    start: int
-    end: int
-    points: list[PointTotal]
+SiteId = Annotated[str, PathParameter(pattern=f"^{ID.pattern}$")]
+READING_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    STATUS[fault]: {"model": Problem} for fault in (Fault.NOT_FOUND, Fault.INVALID, Fault.UNAVAILABLE)
+}
 
 
 def ingest_routes(service: Service) -> APIRouter:
@@ -45,23 +56,35 @@ def ingest_routes(service: Service) -> APIRouter:
         "/v1/batches",
         response_model=Receipt,
         responses=BATCH_PROBLEMS,
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "description": "JSON, gzip by Content-Encoding. sha256 is over the exact bytes of the changes array.",
-                "content": {"application/json": {"schema": Batch.model_json_schema(ref_template=_REF)}},
-            },
-            "security": [{"gateway_key": []}],
-        },
+        openapi_extra=BATCH_REQUEST,
     )
     async def take_batch(request: Request) -> Response:
         """Take in one stored stretch of a gateway's change feed. Sending it again has no second effect."""
-        gateway = await service.authenticate(_bearer(request))
-        raw = await _body_of(request)
-        receipt = await service.take(gateway, raw, request.headers.get("content-encoding", ""))
+        signed = read_authorization(request.headers.get("authorization", ""))
+        if signed is None:
+            raise unauthorized()
+        key_sha256 = await service.key_digest(signed)  # a stranger's body is not read
+        service.count_batch(signed)
+        raw = await _body_of(request, COMPRESSED_BYTES_MAX)
+        receipt = await service.take(signed, key_sha256, raw, request.headers.get("content-encoding", ""))
         return Response(receipt.model_dump_json(), media_type="application/json")
 
-    @router.get("/healthz", response_model=None)
+    @router.post(
+        "/v1/enrolments",
+        response_model=Enrolled,
+        responses=ENROLMENT_PROBLEMS,
+        openapi_extra=ENROLMENT_REQUEST,
+    )
+    async def enrol(request: Request) -> Enrolled:
+        """Give a one-time token, get the gateway's key. It is told this once."""
+        raw = await _body_of(request, ENROLMENT_BYTES_MAX)
+        try:
+            token = Enrolment.model_validate_json(raw).token
+        except ValidationError as error:
+            raise Refusal(Fault.INVALID, f"the body is no enrolment: {error.errors()[0]['msg']}") from error
+        return await service.redeem(token, request.client.host if request.client else "")
+
+    @router.get("/healthz", response_model=HealthAnswer, responses={503: {"model": HealthAnswer}})
     async def healthz() -> Response:
         """200 when the database answers, 503 with the problem when it does not."""
         health = await _health(service)
@@ -74,16 +97,14 @@ def reading_routes(service: Service) -> APIRouter:
     """What tells about schools; served where the pages are."""
     router = APIRouter()
 
-    @router.get("/v1/sites", responses=PROBLEMS)
+    @router.get("/v1/sites", responses={503: {"model": Problem}})
     async def list_sites() -> list[School]:
         """Every enrolled school with its last contact, completeness and totals."""
         return await service.read(lambda connection: reads.schools(connection, service.clock.now_ms()))
 
-    @router.get(
-        "/v1/sites/{site}/totals", responses={**PROBLEMS, 404: {"model": Problem}, 422: {"model": Problem}}
-    )
+    @router.get("/v1/sites/{site}/totals", responses=READING_PROBLEMS)
     async def site_totals(
-        site: str,
+        site: SiteId,
         start: Annotated[int, Query(alias="from", ge=0, le=LAST_MS, description="UTC epoch ms")] = 0,
         end: Annotated[int, Query(alias="to", ge=0, le=LAST_MS, description="UTC epoch ms")] = LAST_MS,
     ) -> Totals:
@@ -93,15 +114,17 @@ def reading_routes(service: Service) -> APIRouter:
         points = await service.read(lambda connection: reads.totals(connection, site, start, end))
         return Totals(site=site, start=start, end=end, points=points)
 
-    @router.get("/metrics", response_model=None)
+    @router.get("/v1/sites/{site}/intervals", responses=READING_PROBLEMS)
+    async def site_intervals(site: SiteId, asked: Annotated[Asked, Query()]) -> IntervalPage:
+        """Intervals that begin in [from, to), or in the days from first_day to last_day, by start and point."""
+        return await service.read(lambda connection: page(connection, site, asked))
+
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus text."""
         return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
-
-
-_REF = "#/components/schemas/{model}"
 
 
 async def _health(service: Service) -> Health:
@@ -112,12 +135,7 @@ async def _health(service: Service) -> Health:
     return Health((), {"sites": count})
 
 
-def _bearer(request: Request) -> str | None:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else None
-
-
-async def _body_of(request: Request) -> bytes:
+async def _body_of(request: Request, bytes_max: int) -> bytes:
     """The body as sent. One that is too large is read on for a while and thrown away: a client that is cut off in the
     middle of sending would see a broken connection instead of the reason."""
     chunks: list[bytes] = []
@@ -126,14 +144,12 @@ async def _body_of(request: Request) -> bytes:
         async with asyncio.timeout(BODY_DEADLINE_S):
             async for chunk in request.stream():
                 size += len(chunk)
-                if size <= COMPRESSED_BYTES_MAX:
+                if size <= bytes_max:
                     chunks.append(chunk)
                 if size > DRAINED_BYTES_MAX:
                     break
     except TimeoutError as error:
         raise Refusal(Fault.DAMAGED, f"the body did not arrive within {BODY_DEADLINE_S:g} s") from error
-    if size > COMPRESSED_BYTES_MAX:
-        raise Refusal(
-            Fault.TOO_LARGE, f"the body is larger than {COMPRESSED_BYTES_MAX} bytes; send fewer changes"
-        )
+    if size > bytes_max:
+        raise Refusal(Fault.TOO_LARGE, f"the body is larger than {bytes_max} bytes; send less at a time")
     return b"".join(chunks)

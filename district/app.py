@@ -14,6 +14,8 @@ from starlette.types import ASGIApp
 from district.api import ingest_routes, reading_routes
 from district.contract import Fault, Problem
 from district.guard import SecurityHeaders
+from district.keys import SCHEME
+from district.openapi import document
 from district.pages import page_routes
 from district.refusal import STATUS, Refusal
 from district.service import Service
@@ -38,6 +40,7 @@ def create_app(service: Service, *, with_pages: bool = True) -> ASGIApp:
         app.include_router(reading_routes(service))
         app.include_router(page_routes(service), include_in_schema=False)
         app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
     _answer_in_one_shape(app)
     return SecurityHeaders(app)
 
@@ -47,7 +50,7 @@ def _answer_in_one_shape(app: FastAPI) -> None:
 
     @app.exception_handler(Refusal)
     async def refuse(_: Request, refusal: Refusal) -> Response:
-        return _problem(refusal.status, refusal.problem)
+        return _problem(refusal.status, refusal.problem, refusal.retry_after_s)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
@@ -69,8 +72,10 @@ def _answer_in_one_shape(app: FastAPI) -> None:
         )
 
 
-def _problem(status: int, problem: Problem) -> Response:
-    headers = {"retry-after": str(RETRY_AFTER_S)} if status == STATUS[Fault.UNAVAILABLE] else {}
+def _problem(status: int, problem: Problem, retry_after_s: int = 0) -> Response:
+    headers = {}
+    if status == STATUS[Fault.UNAVAILABLE] or retry_after_s:
+        headers["retry-after"] = str(retry_after_s or RETRY_AFTER_S)
     if status == STATUS[Fault.UNAUTHORIZED]:
-        headers["www-authenticate"] = "Bearer"
+        headers["www-authenticate"] = SCHEME
     return JSONResponse(problem.model_dump(mode="json"), status, headers)

@@ -7,64 +7,106 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from typing import TypeVar
 
 import msgspec
-from pydantic import ValidationError
+import zstandard
 
-from district.contract import Batch, Fault
+from district.contract import Fault
+from district.records import Batch, Changes, Envelope
 from district.refusal import Refusal
 
+T = TypeVar("T")
 COMPRESSED_BYTES_MAX = 4 * 1024 * 1024
 PLAIN_BYTES_MAX = 32 * 1024 * 1024
+ZSTD_WINDOW_BYTES_MAX = PLAIN_BYTES_MAX
 
 
-class _Slice(msgspec.Struct):
-    """Only to lay hands on the exact bytes of the ``changes`` array."""
-
-    changes: msgspec.Raw
+_envelopes = msgspec.json.Decoder(Envelope)
+_changes = msgspec.json.Decoder(Changes)
 
 
 def inflate(raw: bytes, encoding: str) -> bytes:
-    """The plain body. ``encoding`` is the Content-Encoding header: gzip, or empty for none."""
-    if encoding in {"", "identity"}:
-        return raw
-    if encoding != "gzip":
-        raise Refusal(Fault.INVALID, f"Content-Encoding {encoding!r} is not known here; use gzip")
+    """The plain body. ``encoding`` is the Content-Encoding header: gzip, zstd, or empty for none. What would unpack to
+    more than a batch may have is refused before it is unpacked further."""
+    match encoding:
+        case "" | "identity":
+            return raw
+        case "gzip":
+            plain, is_whole = _gunzip(raw)
+        case "zstd":
+            plain, is_whole = _unzstd(raw)
+        case _:
+            raise Refusal(Fault.INVALID, f"Content-Encoding {encoding!r} is not known here; use gzip or zstd")
+    if len(plain) > PLAIN_BYTES_MAX:
+        raise Refusal(
+            Fault.TOO_LARGE, f"the batch is larger than {PLAIN_BYTES_MAX} bytes; send fewer changes"
+        )
+    if not is_whole:
+        raise Refusal(Fault.DAMAGED, f"the {encoding} stream is cut off or followed by other bytes")
+    return plain
+
+
+def _gunzip(raw: bytes) -> tuple[bytes, bool]:
+    """What is inside, up to one byte more than a batch may have, and whether the stream ends where the body does."""
     stream = zlib.decompressobj(wbits=31)
     try:
         plain = stream.decompress(raw, PLAIN_BYTES_MAX + 1)
     except zlib.error as error:
         raise Refusal(Fault.DAMAGED, f"the gzip stream is broken: {error}") from error
-    if len(plain) > PLAIN_BYTES_MAX:
-        raise Refusal(
-            Fault.TOO_LARGE, f"the batch is larger than {PLAIN_BYTES_MAX} bytes; send fewer changes"
-        )
-    if not stream.eof or stream.unused_data:
-        raise Refusal(Fault.DAMAGED, "the gzip stream is cut off or followed by other bytes")
-    return plain
+    return plain, stream.eof and not stream.unused_data
+
+
+def _unzstd(raw: bytes) -> tuple[bytes, bool]:
+    """As for gzip. Read first as far as a batch may go, for only then is it known to be safe to unpack as a whole, which
+    alone tells whether the stream is whole."""
+    unpacker = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES_MAX)
+    try:
+        with unpacker.stream_reader(raw) as reader:
+            plain = reader.read(PLAIN_BYTES_MAX + 1)
+        if len(plain) > PLAIN_BYTES_MAX:
+            return plain, False
+        stream = unpacker.decompressobj()
+        return stream.decompress(raw), stream.eof and not stream.unused_data
+    except zstandard.ZstdError as error:
+        raise Refusal(Fault.DAMAGED, f"the zstd stream is broken: {error}") from error
 
 
 def parse(plain: bytes) -> Batch:
     """A batch whose schema, digest and order hold. Raises Refusal with the first thing that is wrong."""
-    try:
-        batch = Batch.model_validate_json(plain)
-        changes = msgspec.json.decode(plain, type=_Slice).changes
-    except ValidationError as error:
-        raise Refusal(Fault.INVALID, _first_of(error)) from error
-    except msgspec.DecodeError as error:  # stricter than pydantic: NaN and Infinity are not JSON
-        raise Refusal(Fault.INVALID, f"body: {error}") from error
-    if hashlib.sha256(changes).hexdigest() != batch.sha256:
+    envelope = _decoded(_envelopes, plain)
+    if hashlib.sha256(envelope.changes).hexdigest() != envelope.sha256:
         raise Refusal(
             Fault.DAMAGED, "sha256 is not that of the changes array as it arrived; send the batch again"
         )
+    changes = _decoded(_changes, envelope.changes)
+    batch = Batch(
+        envelope.site, envelope.gateway, envelope.epoch, envelope.from_seq, envelope.to_seq, envelope.sha256,
+        changes,
+    )  # fmt: skip
     _check_order(batch)
+    if b"\\u0000" in plain:
+        _check_texts(batch)
     return batch
 
 
-def _first_of(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    where = ".".join(str(part) for part in found[0]["loc"]) or "body"
-    return f"{where}: {found[0]['msg']} ({error.error_count()} in all)"
+def _decoded(decoder: msgspec.json.Decoder[T], plain: bytes | msgspec.Raw) -> T:
+    try:
+        return decoder.decode(plain)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(Fault.INVALID, f"body: {error}") from error
+
+
+def _check_texts(batch: Batch) -> None:
+    """No database keeps a NUL in a text."""
+    texts = [batch.site, batch.gateway, batch.epoch]
+    for change in batch.changes:
+        texts += [
+            change.key,
+            *(value for value in msgspec.structs.astuple(change.body) if isinstance(value, str)),
+        ]
+    if any("\0" in text for text in texts):
+        raise Refusal(Fault.INVALID, "body: a text holds the character U+0000")
 
 
 def _check_order(batch: Batch) -> None:

@@ -16,6 +16,7 @@ Millis = Annotated[int, Field(ge=0, le=253_402_300_799_999, description="UTC epo
 Count = Annotated[int, Field(ge=0, le=9_007_199_254_740_991, description="exact in every JSON reader")]
 Number = Annotated[int, Field(ge=1, le=9_007_199_254_740_991)]
 RECEIVED_MAX = 200
+CHANGES_MAX = 5000
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -101,7 +102,7 @@ class StatementBody(Record):
     """零报告: the daily statement, also when all is zero."""
 
     kind: Literal["statement"] = "statement"
-    day: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    day: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
     points: Count
     slots_due: Count
     slots_measured: Count
@@ -133,7 +134,7 @@ class Batch(Record):
     from_seq: Count = Field(description="exclusive")
     to_seq: Number = Field(description="inclusive")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    changes: list[ChangeRecord] = Field(max_length=5000)
+    changes: list[ChangeRecord] = Field(max_length=CHANGES_MAX)
 
 
 class Rejected(BaseModel):
@@ -196,6 +197,8 @@ class Fault(StrEnum):
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
+    TOO_MANY = "too_many"
+    """More requests than one sender may make; Retry-After says how long to wait."""
     UNAVAILABLE = "unavailable"
 
 

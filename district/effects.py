@@ -1,69 +1,73 @@
-"""The upserts of records: by key, the higher revision wins. SQL only; what a record may say is judged elsewhere."""
+"""The upserts of records: by key, the higher revision wins. What a record may say is judged elsewhere."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 
-from district.contract import EventBody, GapBody, IntervalBody, PointBody, SiteBody, StatementBody
+from district.database import Connection, Row, Table
 from district.judge import Effects
-
-Rows = list[tuple[object, ...]]
-
-
-def _upsert(table: str, key: str, rest: str) -> str:
-    columns = [f'"{name}"' for name in f"{key} {rest}".split()]
-    changed = ", ".join(f'"{name}" = excluded."{name}"' for name in rest.split())
-    return (
-        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-        f" ON CONFLICT ({', '.join(key.split())}) DO UPDATE SET {changed} WHERE excluded.revision > {table}.revision"
-    )
+from district.records import EventBody, GapBody, IntervalBody, PointBody, SiteBody, StatementBody
 
 
-SITE = _upsert("site", "site_id", "name timezone students area_m2 revision")
-POINT = _upsert(
+def _table(name: str, key: str, rest: str, owner: str | None = None) -> Table:
+    return Table(name, tuple(key.split()), tuple(rest.split()), owner)
+
+
+SITE = _table("site", "site_id", "name timezone students area_m2 revision")
+POINT = _table(
     "point",
     "site_id point",
     "gateway_id device space quantity unit value_kind step energy_code role label_zh label_en revision",
+    owner="gateway_id",
 )
-INTERVAL = _upsert(
+INTERVAL = _table(
     "interval",
     "site_id period start point",
     "end content share value register_start register_end mean low high changes revision",
 )
-EVENT = _upsert(
+EVENT = _table(
     "event", "site_id event_id", "gateway_id event_kind subject start end level state evidence revision"
 )
-GAP = _upsert("gap", "site_id gateway_id key", "point start end count reason revision")
-STATEMENT = _upsert(
+GAP = _table("gap", "site_id gateway_id key", "point start end count reason revision")
+STATEMENT = _table(
     "statement",
     "site_id gateway_id day",
     "points slots_due slots_measured slots_estimated slots_missing events_opened revision",
 )
-FIRST_AT = """UPDATE point SET first_at = :first WHERE site_id = :site AND point = :point
-    AND (first_at IS NULL OR first_at > :first)"""
 
 
-def write(connection: sqlite3.Connection, site: str, gateway: str, effects: Effects) -> None:
+def write(connection: Connection, site: str, gateway: str, effects: Effects) -> None:
     """Put the effects of one batch, inside the caller's transaction."""
-    connection.executemany(SITE, _sites(site, effects.sites))
-    connection.executemany(POINT, _points(site, gateway, effects.points))
-    connection.executemany(INTERVAL, _intervals(site, effects.intervals))
-    connection.executemany(
-        FIRST_AT,
-        [{"site": site, "point": point, "first": at} for point, at in effects.first_starts().items()],
-    )
-    connection.executemany(EVENT, _events(site, gateway, effects.events))
-    connection.executemany(GAP, _gaps(site, gateway, effects.gaps))
-    connection.executemany(STATEMENT, _statements(site, gateway, effects.statements))
+    for table, rows in (
+        (SITE, _sites(site, effects.sites)),
+        (POINT, _points(site, gateway, effects.points)),
+        (INTERVAL, _intervals(site, effects.intervals)),
+        (EVENT, _events(site, gateway, effects.events)),
+        (GAP, _gaps(site, gateway, effects.gaps)),
+        (STATEMENT, _statements(site, gateway, effects.statements)),
+    ):
+        if rows:
+            connection.upsert(table, newest(rows, len(table.key)))
 
 
-def _sites(site: str, found: Iterable[tuple[SiteBody, int]]) -> Rows:
+def newest(rows: list[Row], key_length: int) -> list[Row]:
+    """Each key once, with its highest revision (the last column), in the order of keys: transactions that write the same
+    rows then wait for each other and never in a circle."""
+    best: dict[Row, Row] = {}
+    for row in rows:
+        key = row[:key_length]
+        there = best.get(key)
+        if there is None or row[-1] > there[-1]:
+            best[key] = row
+    return [best[key] for key in sorted(best)]
+
+
+def _sites(site: str, found: Iterable[tuple[SiteBody, int]]) -> list[Row]:
     return [(site, b.name, b.timezone, b.students, b.area_m2, revision) for b, revision in found]
 
 
-def _points(site: str, gateway: str, found: Iterable[tuple[PointBody, int]]) -> Rows:
+def _points(site: str, gateway: str, found: Iterable[tuple[PointBody, int]]) -> list[Row]:
     return [
         (site, b.point, gateway, b.device, b.space, b.quantity, b.unit, b.value_kind, b.step, b.energy_code, b.role,
          b.label_zh, b.label_en, revision)
@@ -71,7 +75,7 @@ def _points(site: str, gateway: str, found: Iterable[tuple[PointBody, int]]) -> 
     ]  # fmt: skip
 
 
-def _intervals(site: str, found: Iterable[tuple[IntervalBody, int]]) -> Rows:
+def _intervals(site: str, found: Iterable[tuple[IntervalBody, int]]) -> list[Row]:
     return [
         (site, b.period, b.start, b.point, b.end, b.content, b.share, b.value, b.register_start, b.register_end,
          b.mean, b.low, b.high, b.changes, revision)
@@ -79,7 +83,7 @@ def _intervals(site: str, found: Iterable[tuple[IntervalBody, int]]) -> Rows:
     ]  # fmt: skip
 
 
-def _events(site: str, gateway: str, found: Iterable[tuple[EventBody, int]]) -> Rows:
+def _events(site: str, gateway: str, found: Iterable[tuple[EventBody, int]]) -> list[Row]:
     return [
         (site, b.event_id, gateway, b.event_kind, b.subject, b.start, b.end, b.level, b.state,
          json.dumps(b.evidence, ensure_ascii=False), revision)
@@ -87,11 +91,11 @@ def _events(site: str, gateway: str, found: Iterable[tuple[EventBody, int]]) -> 
     ]  # fmt: skip
 
 
-def _gaps(site: str, gateway: str, found: Iterable[tuple[str, GapBody, int]]) -> Rows:
+def _gaps(site: str, gateway: str, found: Iterable[tuple[str, GapBody, int]]) -> list[Row]:
     return [(site, gateway, key, b.point, b.start, b.end, b.count, b.reason, rev) for key, b, rev in found]
 
 
-def _statements(site: str, gateway: str, found: Iterable[tuple[StatementBody, int]]) -> Rows:
+def _statements(site: str, gateway: str, found: Iterable[tuple[StatementBody, int]]) -> list[Row]:
     return [
         (site, gateway, b.day, b.points, b.slots_due, b.slots_measured, b.slots_estimated, b.slots_missing,
          b.events_opened, revision)

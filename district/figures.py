@@ -42,6 +42,19 @@ class GatewayRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Incident:
+    """A gateway's identity in doubt. ``kind`` is the fault that was answered: fenced or cloned."""
+
+    gateway: str
+    kind: str
+    epoch: str
+    first_at: int
+    last_at: int
+    count: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenEvent:
     """An episode that goes on. The texts are the gateway's own words; where it sent none, they are the kind."""
 

@@ -10,19 +10,21 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from district.contract import (
+from district.contract import Rejected
+from district.records import (
     Batch,
     ChangeRecord,
     EventBody,
     GapBody,
     IntervalBody,
     PointBody,
-    Rejected,
     SiteBody,
     StatementBody,
 )
 
 QUARTER_MS = 15 * 60 * 1000
+FIRST_MS, LAST_MS = 946_684_800_000, 4_102_444_800_000
+"""2000 and 2100: an interval outside was never measured. It also bounds the months a table may be divided into."""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,12 @@ class Effects:
             if body.period == "15min":
                 first[body.point] = min(body.start, first.get(body.point, body.start))
         return first
+
+
+def interval_starts(batch: Batch) -> set[int]:
+    """Starts of the intervals that may take effect."""
+    bodies = (change.body for change in batch.changes)
+    return {b.start for b in bodies if isinstance(b, IntervalBody) and FIRST_MS <= b.start < LAST_MS}
 
 
 def sort_out(batch: Batch, owners: dict[str, str]) -> Effects:
@@ -96,6 +104,8 @@ def _of_interval(body: IntervalBody, gateway: str, owners: dict[str, str]) -> st
         return f"point {body.point} was never described"
     if owner != gateway:
         return f"point {body.point} belongs to gateway {owner}"
+    if not FIRST_MS <= body.start < LAST_MS:
+        return "the interval does not lie between 2000 and 2100"
     if body.end <= body.start:
         return "the interval does not end after it starts"
     if body.period == "15min" and (body.start % QUARTER_MS or body.end - body.start != QUARTER_MS):
@@ -104,9 +114,9 @@ def _of_interval(body: IntervalBody, gateway: str, owners: dict[str, str]) -> st
 
 
 def _of_figures(body: IntervalBody) -> str | None:
-    figures = (body.value, body.register_start, body.register_end, body.mean, body.low, body.high)
-    if not all(figure is None or math.isfinite(figure) for figure in figures):
-        return "a figure is not a finite number"
+    for figure in (body.value, body.register_start, body.register_end, body.mean, body.low, body.high):
+        if figure is not None and not math.isfinite(figure):
+            return "a figure is not a finite number"
     has_value = body.value is not None or body.mean is not None
     if has_value and body.content == "missing":
         return "a missing interval has a value"
@@ -131,4 +141,6 @@ def _of_site(body: SiteBody) -> str | None:
         ZoneInfo(body.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return f"time zone {body.timezone!r} is not known"
+    if body.area_m2 is not None and not math.isfinite(body.area_m2):
+        return "the area is not a finite number"
     return None

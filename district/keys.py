@@ -1,7 +1,11 @@
-"""Keys of enrolled gateways. Pure, but for the randomness of a new key.
+"""Keys and one-time tokens of gateways, and the signature under a request. Pure, but for the randomness of new ones.
 
-A key is ``site.gateway.secret``: the first two say where to look, so that a lookup carries its ``site_id``. The secret
-has 256 random bits, which is why one SHA-256 is enough: there is nothing a slower hash would protect from guessing.
+A key is ``site.gateway.keyid.secret``, a token ``site.gateway.secret``: all but the last part says where to look, so that
+a lookup carries its ``site_id``. The secret has 256 random bits, which is why one SHA-256 is enough: there is nothing a
+slower hash would protect from guessing.
+
+The key never travels: a request carries the HMAC-SHA256, under the digest of the key, of what it asks for and of the body
+exactly as sent. It needs no time stamp, for a batch is its own nonce: a copy of a request has no second effect (S14).
 """
 
 from __future__ import annotations
@@ -10,28 +14,62 @@ import hashlib
 import hmac
 import re
 import secrets
+from dataclasses import dataclass
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 """What a site or gateway id looks like; the site file's schema asks for the same."""
-KEY_LENGTH_MAX = 200
+SCHEME = "Campus-Sign-1"
+SIGNED_REQUEST = b"POST /v1/batches\n"
+
+_NAME = r"[a-z0-9][a-z0-9-]{0,39}"
+_AUTHORIZATION = re.compile(
+    rf'{SCHEME} key="({_NAME})\.({_NAME})\.([a-z0-9]{{1,20}})", ?sha256="([0-9a-f]{{64}})"'
+)
+_TOKEN = re.compile(rf"({_NAME})\.({_NAME})\.[A-Za-z0-9_-]{{20,100}}")
 
 
-def new_key(site: str, gateway: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Whose key a request names, and the signature it carries."""
+
+    site: str
+    gateway: str
+    key_id: str
+    sha256: str
+
+
+def new_key(site: str, gateway: str) -> tuple[str, str]:
+    """(key id, key)."""
+    key_id = secrets.token_hex(4)
+    return key_id, f"{site}.{gateway}.{key_id}.{secrets.token_urlsafe(32)}"
+
+
+def new_token(site: str, gateway: str) -> str:
     return f"{site}.{gateway}.{secrets.token_urlsafe(32)}"
 
 
-def digest(key: str) -> str:
-    """What is stored of a key."""
-    return hashlib.sha256(key.encode()).hexdigest()
+def named_in(token: str) -> tuple[str, str] | None:
+    """(site, gateway) a token says it is for; None when it is no token."""
+    found = _TOKEN.fullmatch(token)
+    return (found[1], found[2]) if found else None
 
 
-def named_in(key: str) -> tuple[str, str] | None:
-    """(site, gateway) a key says it is of; None when it is no key."""
-    parts = key.split(".")
-    if len(key) > KEY_LENGTH_MAX or not key.isascii() or len(parts) != 3:
-        return None
-    return parts[0], parts[1]
+def digest(secret: str) -> str:
+    """What is stored of a key or a token."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def fits(key: str, stored: str) -> bool:
-    return hmac.compare_digest(digest(key), stored)
+def read_authorization(header: str) -> Signed | None:
+    """None for any other header than ``Campus-Sign-1 key="site.gateway.keyid", sha256="…"``."""
+    found = _AUTHORIZATION.fullmatch(header.strip())
+    return Signed(*found.groups()) if found else None
+
+
+def signature(key_sha256: str, raw: bytes) -> str:
+    """Over ``raw``, the body as it travels (compressed), under the digest of the key as ASCII."""
+    message = SIGNED_REQUEST + hashlib.sha256(raw).hexdigest().encode()
+    return hmac.new(key_sha256.encode(), message, hashlib.sha256).hexdigest()
+
+
+def fits(signed: Signed, key_sha256: str, raw: bytes) -> bool:
+    return hmac.compare_digest(signature(key_sha256, raw), signed.sha256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +13,11 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from district import reads, words
+from district import incidents, reads, words
 from district.contract import Fault
-from district.figures import DayValue, OpenEvent, PointTotal, School
+from district.database import Connection
+from district.figures import DayValue, Incident, OpenEvent, PointTotal, School
+from district.keys import ID
 from district.refusal import STATUS, Refusal
 from district.service import Service
 from district.spans import Spans, spans
@@ -79,6 +80,7 @@ class SchoolPage:
     events: list[OpenEvent]
     points: list[PointTotal]
     days: dict[str, dict[int, DayValue]]
+    incidents: list[Incident]
 
 
 def page_routes(service: Service) -> APIRouter:
@@ -100,6 +102,8 @@ def page_routes(service: Service) -> APIRouter:
     async def one_school(site: str, language: LanguageQuery = "zh") -> HTMLResponse:
         reader = _reader(service, language)
         path = f"/schools/{quote(site, safe='')}"
+        if not ID.fullmatch(site):
+            return _refused(reader, path, "not_found", STATUS[Fault.NOT_FOUND])
         try:
             page = await service.read(lambda connection: _school_page(connection, site, reader.now))
         except Refusal as refusal:
@@ -119,7 +123,7 @@ def _refused(reader: Reader, path: str, reason: str, status: int) -> HTMLRespons
     return _page("refused.html", reader, path, status=status, reason=reader.t(reason))
 
 
-def _school_page(connection: sqlite3.Connection, site: str, now_ms: int) -> SchoolPage | None:
+def _school_page(connection: Connection, site: str, now_ms: int) -> SchoolPage | None:
     found = reads.schools(connection, now_ms, site)
     if not found:
         return None
@@ -130,6 +134,7 @@ def _school_page(connection: sqlite3.Connection, site: str, now_ms: int) -> Scho
         events=reads.open_events(connection, site, level_max=4),
         points=reads.totals(connection, site, when.today, now_ms),
         days=reads.day_values(connection, site, when.days[0][1], when.today),
+        incidents=incidents.of_site(connection, site),
     )
 
 

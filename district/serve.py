@@ -29,7 +29,7 @@ GRACE_S = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    database: Path
+    database: Path | str
     host: str
     port: int
     remote_pages: bool = False

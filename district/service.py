@@ -1,26 +1,26 @@
-"""The service behind the web: one thread that writes, a few that read, and the keys of those who may write.
+"""The service behind the web: threads that write, a few that read, and the keys of those who may write.
 
-All writes and checkpoints go through one connection in one thread; readers are read-only connections, each with a limit on the
-work one question may cost.
+How many threads write is the database's affair: one on SQLite, several on PostgreSQL, where N such processes may share one
+database. Nothing is kept between two requests but how often a sender asked.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
-from district import body, keys
+from district import body, enrolment, gateways, keys
 from district.accept import accept
-from district.contract import Batch, Fault, Receipt
+from district.contract import Enrolled, Fault, Receipt
+from district.database import Connection, DatabaseTrouble, open_database
+from district.keys import Signed
 from district.metrics import Metrics
+from district.rates import BATCHES, ENROLMENTS, Buckets
+from district.records import Batch
 from district.refusal import DistrictError, Refusal
-from district.schema import open_for_reading
-from district.store import Enrolled, Store, find_gateway
 from runtime import logs
 from runtime.clock import Clock
 
@@ -29,18 +29,20 @@ READERS = 4
 
 
 class Service:
-    """Open from construction to ``close``. Raises DistrictError when the database cannot be opened."""
+    """Open from construction to ``close``. ``where`` is a file or a ``postgresql://`` URL. Raises DistrictError when the
+    database cannot be opened."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, where: Path | str, clock: Clock) -> None:
         self.clock = clock
         self.metrics = Metrics()
-        self._path = path
+        self.database = open_database(where)
         self._log = logs.get("district")
-        self._writer = ThreadPoolExecutor(1, "district-writer")
+        self._is_open = True
+        self._batches, self._enrolments = Buckets(BATCHES), Buckets(ENROLMENTS)
+        self._writers = ThreadPoolExecutor(self.database.writers, "district-writer")
         self._readers = ThreadPoolExecutor(READERS, "district-reader")
-        self._store: Store | None = None
         try:
-            self._writer.submit(self._opened).result()
+            self._writers.submit(self._touch).result()
         except BaseException:
             self.close()
             raise
@@ -48,26 +50,32 @@ class Service:
     def close(self) -> None:
         """Let what is running finish, then close. Safe to call again."""
         self._readers.shutdown()
-        if self._store is not None:
-            self._writer.submit(self._drop_store).result()
-        self._writer.shutdown()
+        if self._is_open:
+            self._is_open = False
+            self._writers.submit(self.database.close).result()
+        self._writers.shutdown()
 
-    async def authenticate(self, key: str | None) -> Enrolled:
-        """The gateway whose key it is; Refusal(UNAUTHORIZED) when there is none."""
-        named = keys.named_in(key) if key else None
-        found = await self.read(lambda connection: find_gateway(connection, *named)) if named else None
-        if key is None or found is None or not keys.fits(key, found.key_sha256):
-            raise Refusal(
-                Fault.UNAUTHORIZED,
-                "this key is not known here; enrol the gateway and use the key printed then",
+    async def key_digest(self, signed: Signed) -> str:
+        """What is stored of the key a request names; Refusal(UNAUTHORIZED) when it is not in force."""
+        now = self.clock.now_ms()
+        found = await self.read(
+            lambda connection: gateways.key_digest(
+                connection, signed.site, signed.gateway, signed.key_id, now
             )
+        )
+        if found is None:
+            raise unauthorized()
         return found
 
-    async def take(self, gateway: Enrolled, raw: bytes, encoding: str) -> Receipt:
+    def count_batch(self, signed: Signed) -> None:
+        """Raises Refusal(TOO_MANY) when a gateway asks more often than it may."""
+        _may_go_on(self._batches, f"{signed.site}.{signed.gateway}", self.clock)
+
+    async def take(self, signed: Signed, key_sha256: str, raw: bytes, encoding: str) -> Receipt:
         """The receipt of a request's body. Raises Refusal when there is none."""
         loop = asyncio.get_running_loop()
         try:
-            receipt = await loop.run_in_executor(self._writer, self._take, gateway, raw, encoding)
+            receipt = await loop.run_in_executor(self._writers, self._take, signed, key_sha256, raw, encoding)
         except Refusal as refusal:
             self.metrics.batches.labels(refusal.problem.error.value).inc()
             raise
@@ -77,60 +85,76 @@ class Service:
             self.metrics.rejected.inc(len(receipt.rejected))
         return receipt
 
-    async def read(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """Ask a read-only connection; Refusal(UNAVAILABLE) when the answer costs too much or cannot be had."""
+    async def redeem(self, token: str, address: str) -> Enrolled:
+        """The key of a one-time token, for a request from ``address``."""
+        _may_go_on(self._enrolments, address, self.clock)
+        loop = asyncio.get_running_loop()
+        try:
+            made = await loop.run_in_executor(
+                self._writers, enrolment.redeem, self.database, token, self.clock.now_ms()
+            )
+        except DistrictError as error:
+            raise Refusal(Fault.FORBIDDEN, str(error)) from error
+        except DatabaseTrouble as error:
+            raise self._unavailable("a token was not redeemed", error) from error
+        if made is None:
+            raise Refusal(
+                Fault.UNAUTHORIZED,
+                "this token is not known, was used, or is too old; `district enrol` prints a new one",
+            )
+        return made
+
+    async def read(self, question: Callable[[Connection], T]) -> T:
+        """Ask one snapshot; Refusal(UNAVAILABLE) when the answer costs too much or cannot be had."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._readers, self._ask, question)
-        except sqlite3.Error as error:
-            self._log.warning("the database did not answer", error=str(error))
-            raise Refusal(Fault.UNAVAILABLE, "the database did not answer; try again in a moment") from error
+        except DatabaseTrouble as error:
+            raise self._unavailable("the database did not answer", error) from error
 
-    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        with closing(open_for_reading(self._path)) as connection:
+    def _touch(self) -> None:
+        with self.database.transaction():
+            """Opens the database, or says why it cannot be opened."""
+
+    def _ask(self, question: Callable[[Connection], T]) -> T:
+        with self.database.snapshot() as connection:
             return question(connection)
 
-    def _take(self, gateway: Enrolled, raw: bytes, encoding: str) -> Receipt:
+    def _take(self, signed: Signed, key_sha256: str, raw: bytes, encoding: str) -> Receipt:
+        if not keys.fits(signed, key_sha256, raw):
+            raise unauthorized()
         batch = body.parse(body.inflate(raw, encoding))
-        _check_identity(gateway, batch)
+        _check_identity(signed, batch)
         try:
             with self.metrics.seconds.time():
-                return accept(self._opened(), batch, self.clock.now_ms())
-        except (sqlite3.Error, DistrictError) as error:
-            # Whether the transaction is on the disk is not known: start afresh, the gateway sends the same batch again.
-            self._drop_store()
-            self._log.warning(
-                "a batch was not stored", error=str(error), site=batch.site, gateway=batch.gateway
-            )
-            raise Refusal(Fault.UNAVAILABLE, "the batch could not be stored; send it again") from error
+                return accept(self.database, batch, self.clock.now_ms())
+        except (DatabaseTrouble, DistrictError) as error:
+            # Whether the transaction is on the disk is not known: the gateway sends the same batch again.
+            raise self._unavailable(
+                f"a batch of {batch.site}/{batch.gateway} was not stored", error
+            ) from error
 
-    def _opened(self) -> Store:
-        if self._store is None:
-            self._store = Store(self._path)
-        return self._store
-
-    def _drop_store(self) -> None:
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+    def _unavailable(self, what: str, error: Exception) -> Refusal:
+        self._log.warning(what, error=str(error))
+        return Refusal(Fault.UNAVAILABLE, "the database did not answer; try again in a moment")
 
 
-def _check_identity(gateway: Enrolled, batch: Batch) -> None:
-    if (batch.site, batch.gateway) != (gateway.site, gateway.gateway):
+def unauthorized() -> Refusal:
+    return Refusal(
+        Fault.UNAUTHORIZED,
+        "no key in force here has signed this; enrol the gateway, and let it sign with the key it got then",
+    )
+
+
+def _may_go_on(buckets: Buckets, sender: str, clock: Clock) -> None:
+    wait_s = buckets.wait_s(sender, clock.monotonic_s())
+    if wait_s:
+        raise Refusal(Fault.TOO_MANY, f"too many requests; the next one in {wait_s} s", retry_after_s=wait_s)
+
+
+def _check_identity(signed: Signed, batch: Batch) -> None:
+    if (batch.site, batch.gateway) != (signed.site, signed.gateway):
         raise Refusal(
             Fault.FORBIDDEN,
-            f"the key is that of {gateway.site}/{gateway.gateway}, the batch of {batch.site}/{batch.gateway}",
+            f"the key is that of {signed.site}/{signed.gateway}, the batch of {batch.site}/{batch.gateway}",
         )
-
-
-def enrol(path: Path, site: str, gateway: str, name: str, at: int, *, replace: bool) -> str | None:
-    """A new key for a gateway, printed once and stored as its digest. None when it has a key and ``replace`` is off."""
-    with (
-        closing(Store(path)) as store,
-        store.transaction(),
-    ):  # a page or two: never reaches the automatic checkpoint
-        if store.find_gateway(site, gateway) and not replace:
-            return None
-        key = keys.new_key(site, gateway)
-        store.enrol(Enrolled(site, gateway, keys.digest(key)), name, at)
-        return key

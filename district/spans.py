@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 QUARTER_MS = 15 * 60 * 1000
+LAST_MS = 253_402_300_799_999
 SETTLED_AFTER_MS = 10 * 60 * 1000
 """A slot counts as due this long after its end: the gateway's grace is at most 5 min, its upload one more."""
 
@@ -31,6 +32,16 @@ def spans(now_ms: int, timezone: str) -> Spans:
     ]
     due_to = (now_ms - SETTLED_AFTER_MS) // QUARTER_MS * QUARTER_MS
     return Spans(now_ms, days[-1][1], _midnight(today.replace(day=1), zone), days, due_to)
+
+
+def day_bounds(first: str | None, last: str | None, timezone: str) -> tuple[int, int]:
+    """[start of ``first``, end of ``last``) in UTC ms, both days of ``timezone`` as 2026-11-22; one that is left out is
+    no bound. ValueError for what is no day, OverflowError for the last one there is."""
+    zone = ZoneInfo(timezone)
+    start = _midnight(date.fromisoformat(first), zone) if first else 0
+    if last is None:
+        return start, LAST_MS
+    return start, _midnight(date.fromisoformat(last) + timedelta(days=1), zone)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> int:

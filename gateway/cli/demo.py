@@ -139,7 +139,7 @@ async def _open_doors(stage: Stage) -> str:
     site = load_site(stage.site).file
     enrol = await spawn(
         "district", "enrol", "--database", str(stage.district_database), site.site.id, site.gateway.id,
-        "--name", site.site.name, stdout=asyncio.subprocess.PIPE, log_path=stage.logs / "district.log",
+        "--name", site.site.name, "--redeem", stdout=asyncio.subprocess.PIPE, log_path=stage.logs / "district.log",
     )  # fmt: skip
     key, _ = await enrol.communicate()
     if enrol.returncode != 0:

@@ -1,4 +1,4 @@
-"""``campus-gateway district``: serve the district (区平台), and ``district enrol`` to let a gateway in."""
+"""``campus-gateway district``: serve the district (区平台); its subcommands let gateways in and look after their keys."""
 
 from __future__ import annotations
 
@@ -7,17 +7,11 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.district_keys import database_option, enrol, expected, key, move_point, redeem
 from gateway.cli.options import clock_options, clock_setting
 from gateway.errors import ConfigError
 
 PORT = 8610
-
-database_option = click.option(
-    "--database",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="PATH",
-    help="The district's SQLite file; made when it is missing.",
-)
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,7 +31,7 @@ database_option = click.option(
 @click.pass_context
 def district(
     context: click.Context,
-    database: Path | None,
+    database: Path | str | None,
     host: str,
     port: int,
     allow_remote_pages: bool,
@@ -46,12 +40,11 @@ def district(
 ) -> None:
     """Serve the district (区平台): take in batches, show the schools.
 
-    On an address other than this machine's own only batches and health are served, unless --allow-remote-pages.
+    On an address other than this machine's own only batches, enrolments and health are served, unless --allow-remote-pages.
     """
     if context.invoked_subcommand is not None:
         return
-    if database is None:
-        raise click.UsageError("--database PATH is missing: say where the district keeps its data", context)
+    where = expected(database)
     from district.refusal import DistrictError
     from district.serve import Settings, serve
     from runtime import logs
@@ -60,39 +53,10 @@ def district(
     logs.configure("district")
     clock = SystemClock(clock_setting(clock_rate, clock_start))
     try:
-        asyncio.run(serve(Settings(database, host, port, allow_remote_pages), clock))
+        asyncio.run(serve(Settings(where, host, port, allow_remote_pages), clock))
     except DistrictError as error:
         raise ConfigError(str(error)) from error
 
 
-@district.command()
-@database_option
-@click.argument("site")
-@click.argument("gateway")
-@click.option("--name", help="The school's name, shown until its gateway sends it.")
-@click.option(
-    "--replace-key", is_flag=True, help="Give an enrolled gateway a new key; the old one stops working."
-)
-def enrol(database: Path | None, site: str, gateway: str, name: str | None, replace_key: bool) -> None:
-    """Let GATEWAY of SITE write (登记网关). Prints its key once; only a digest of it is kept."""
-    if database is None:
-        raise click.UsageError("--database PATH is missing: say where the district keeps its data")
-    from district import keys
-    from district.refusal import DistrictError
-    from district.service import enrol as enrol_gateway
-    from runtime.clock import SystemClock
-
-    for text in (site, gateway):
-        if not keys.ID.fullmatch(text):
-            raise click.UsageError(
-                f"{text!r} is no id: up to 40 small letters, digits and hyphens, as in the site file"
-            )
-    try:
-        key = enrol_gateway(
-            database, site, gateway, name or site, SystemClock().now_ms(), replace=replace_key
-        )
-    except DistrictError as error:
-        raise ConfigError(str(error)) from error
-    if key is None:
-        raise ConfigError(f"{gateway} of {site} has a key; --replace-key gives it a new one and ends the old")
-    click.echo(key)
+for command in (enrol, redeem, key, move_point):
+    district.add_command(command)

@@ -21,6 +21,7 @@ from gateway.errors import UplinkError
 from gateway.uplinks.encode import encode
 from gateway.uplinks.feed import Identity
 from gateway.uplinks.sender import Stretch
+from gateway.uplinks.signing import authorization
 from gateway.uplinks.verdict import Keep, Reply, Trouble, Verdict, judge
 from runtime.clock import Clock
 
@@ -70,7 +71,7 @@ class DistrictHttp:
             "content-type": "application/json",
             "content-encoding": "gzip",
             "accept-encoding": "identity",
-            **self._authorization(),
+            **self._authorization(compressed),
         }
         try:
             async with asyncio.timeout(self._total_s):
@@ -98,14 +99,14 @@ class DistrictHttp:
                 bytes(body),
             )
 
-    def _authorization(self) -> dict[str, str]:
-        """The key, read anew each time: a file that appears or changes needs no restart."""
+    def _authorization(self, compressed: bytes) -> dict[str, str]:
+        """Signed with the key, read anew each time: a file that appears or changes needs no restart."""
         if self._token_file is None:
             return {}
         if not may_carry_key(self.url):
             raise PostError(
                 Trouble.TOKEN,
-                "the key is not sent over http:// to another machine",
+                "data is not sent over http:// to another machine",
                 "write https:// in the url",
             )
         try:
@@ -115,15 +116,15 @@ class DistrictHttp:
             raise PostError(
                 Trouble.TOKEN,
                 f"cannot read the token file {self._token_file}: {reason}",
-                "write the key that `district enrol` printed into it and let the gateway's user read it",
+                "write the key that `district redeem` printed into it and let the gateway's user read it",
             ) from error
-        if not key or len(key) > KEY_LENGTH_MAX or not key.isascii() or not key.isprintable():
+        if key.count(".") != 3 or len(key) > KEY_LENGTH_MAX or not key.isascii() or not key.isprintable():
             raise PostError(
                 Trouble.TOKEN,
                 f"the token file {self._token_file} does not hold a key",
-                "write the one line that `district enrol` printed into it",
+                "redeem the token that `district enrol` printed; the file holds the one line `district redeem` prints",
             )
-        return {"authorization": f"Bearer {key}"}
+        return {"authorization": authorization(key, compressed)}
 
 
 class DistrictSender:

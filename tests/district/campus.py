@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import hmac
 import json
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
+
+from district import enrolment
+from district.database import open_database
 
 QUARTER = 15 * 60 * 1000
 NOW = 1_795_327_200_000  # 2026-11-22 14:00 in Shanghai, a whole quarter-hour
@@ -69,3 +75,22 @@ def batch(bodies: Sequence[Body], after: int = 0, **more: Any) -> bytes:
     """A gzip batch of ``bodies`` numbered on from ``after``."""
     changes = [change(after + index, body) for index, body in enumerate(bodies, 1)]
     return gzip.compress(envelope(changes, after, after + len(bodies), **more))
+
+
+def enrolled(
+    where: Path | str, site: str = "demo", gateway: str = "gw-1", name: str = "示例中学", at: int = NOW
+) -> str:
+    """A gateway let in, as its operator and its installer do it; its key."""
+    with closing(open_database(where)) as database:
+        made = enrolment.redeem(database, enrolment.issue_token(database, site, gateway, name, at), at)
+        assert made is not None
+        return made.key
+
+
+def signed(key: str, raw: bytes, **more: str) -> dict[str, str]:
+    """The headers of a signed gzip request, by hand and not by the gateway's code."""
+    stored = hashlib.sha256(key.encode()).hexdigest().encode()
+    message = b"POST /v1/batches\n" + hashlib.sha256(raw).hexdigest().encode()
+    signature = hmac.new(stored, message, hashlib.sha256).hexdigest()
+    authorization = f'Campus-Sign-1 key="{key.rpartition(".")[0]}", sha256="{signature}"'
+    return {"authorization": authorization, "content-encoding": "gzip", **more}

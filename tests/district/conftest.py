@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 
 from district.app import create_app
-from district.service import Service, enrol
+from district.database import Database, Row, open_database
+from district.service import Service
+from tests.district import campus
 from tests.district.campus import NOW
+from tests.district.postgresql import Server, server
 
 
 @dataclass
@@ -35,7 +36,7 @@ class StillClock:
 
 @dataclass
 class District:
-    path: Path
+    where: Path | str
     service: Service
     clock: StillClock
     key: str
@@ -45,38 +46,64 @@ class District:
         return await self.client.post(
             "/v1/batches",
             content=raw,
-            headers={"authorization": f"Bearer {key or self.key}", "content-encoding": "gzip", **headers},
+            headers=campus.signed(key or self.key, raw, **headers),
         )
 
-    def rows(self, sql: str, *values: object) -> list[Any]:
-        with closing(sqlite3.connect(self.path)) as connection:
-            return connection.execute(sql, values).fetchall()
+    @contextmanager
+    def store(self) -> Iterator[Database]:
+        """The same database, opened by this thread as a command of the operator opens it."""
+        with closing(open_database(self.where)) as database:
+            yield database
+
+    def rows(self, sql: str, *values: object) -> list[Row]:
+        with self.store() as store, store.snapshot() as connection:
+            return connection.rows(sql, *values)
 
     def count(self, table: str) -> int:
         return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "district.db"
+STORES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.real("postgresql")))
+SQLITE_ONLY = pytest.mark.parametrize("fresh", ["sqlite"], indirect=True)
+"""For what is about a file."""
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    with server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=STORES)
+def fresh(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Path | str]:
+    """Names a new database each time: a file, or the URL of one on a real PostgreSQL."""
+    if request.param == "postgresql":
+        running: Server = request.getfixturevalue("postgresql")
+        return running.new_database
+    return lambda: tmp_path_factory.mktemp("district") / "district.db"
 
 
 @pytest.fixture
-def key(database: Path) -> str:
-    made = enrol(database, "demo", "gw-1", "示例中学", NOW, replace=False)
-    assert made is not None
-    return made
+def where(fresh: Callable[[], Path | str]) -> Path | str:
+    return fresh()
 
 
 @pytest.fixture
-def service(database: Path, key: str) -> Iterator[Service]:
-    with closing(Service(database, StillClock())) as running:
+def key(where: Path | str) -> str:
+    return campus.enrolled(where)
+
+
+@pytest.fixture
+def service(where: Path | str, key: str) -> Iterator[Service]:
+    with closing(Service(where, StillClock())) as running:
         yield running
 
 
 @pytest.fixture
-async def district(database: Path, key: str, service: Service) -> AsyncIterator[District]:
+async def district(where: Path | str, key: str, service: Service) -> AsyncIterator[District]:
     transport = httpx2.ASGITransport(app=create_app(service), raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://district") as client:
         assert isinstance(service.clock, StillClock)
-        yield District(database, service, service.clock, key, client)
+        yield District(where, service, service.clock, key, client)

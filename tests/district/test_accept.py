@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from district import reads, schema
+from district import gateways, points, reads, sqlite_schema
 from district.accept import accept
 from district.body import parse
-from district.contract import Batch, Fault
+from district.contract import Fault
+from district.database import Database, DatabaseTrouble, Row, open_database
+from district.records import Batch
 from district.refusal import DistrictError, Refusal
-from district.store import Enrolled, Store
 from tests.district import campus
 from tests.district.campus import METER, MIDNIGHT, NOW
 
@@ -26,11 +28,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "district.db"
 
 
-def opened(path: Path | str) -> Store:
-    store = Store(Path(path))
-    with store.transaction():
-        store.enrol(Enrolled("demo", "gw-1", "digest"), "demo", NOW)
-    return store
+def opened(where: Path | str) -> Database:
+    database = open_database(where)
+    with database.transaction() as connection:
+        for gateway in ("gw-1", "gw-2"):
+            gateways.register(connection, "demo", gateway, "demo", NOW)
+    return database
+
+
+def rows(database: Database, sql: str) -> list[Row]:
+    with database.snapshot() as connection:
+        return connection.rows(sql)
 
 
 def batch(changes: list[dict[str, Any]], low: int, high: int, **more: Any) -> Batch:
@@ -41,16 +49,15 @@ def numbered(bodies: list[dict[str, Any]], after: int = 0, revision: int = 1) ->
     return [campus.change(after + index, body, revision) for index, body in enumerate(bodies, 1)]
 
 
-def intervals(store: Store) -> list[Any]:
-    return store._connection.execute(
-        "SELECT start, point, value, revision FROM interval ORDER BY 1, 2"
-    ).fetchall()
+def intervals(store: Database) -> list[Row]:
+    return rows(store, "SELECT start, point, value, revision FROM interval ORDER BY 1, 2")
 
 
-def test_a_second_copy_gets_the_same_receipt_and_has_no_effect(path: Path) -> None:
+def test_a_second_copy_gets_the_same_receipt_and_has_no_effect(where: Path | str) -> None:
     sent = batch(numbered([*campus.day_slots(count=3), campus.slot("nobody.described", 0)]), 0, 6)
-    with closing(opened(path)) as store:
+    with closing(opened(where)) as store:
         first = accept(store, sent, NOW)
+        assert first.received == [(0, 6)]
         before = intervals(store)
         second = accept(store, sent, NOW + 1)
         assert (first.duplicate, second.duplicate) == (False, True)
@@ -59,17 +66,17 @@ def test_a_second_copy_gets_the_same_receipt_and_has_no_effect(path: Path) -> No
         assert intervals(store) == before
 
 
-def test_a_part_inside_a_received_range_is_covered_too(path: Path) -> None:
+def test_a_part_inside_a_received_range_is_covered_too(where: Path | str) -> None:
     changes = numbered(campus.day_slots())
-    with closing(opened(path)) as store:
+    with closing(opened(where)) as store:
         accept(store, batch(changes, 0, 10), NOW)
         receipt = accept(store, batch(changes[2:5], 2, 5), NOW)
         assert (receipt.duplicate, receipt.count) == (True, 3)
 
 
-def test_a_range_received_in_part_is_refused_and_the_part_is_named(path: Path) -> None:
+def test_a_range_received_in_part_is_refused_and_the_part_is_named(where: Path | str) -> None:
     changes = numbered(campus.day_slots())
-    with closing(opened(path)) as store:
+    with closing(opened(where)) as store:
         accept(store, batch(changes[:4], 0, 4), NOW)
         accept(store, batch(changes[6:8], 6, 8), NOW)
         before = intervals(store)
@@ -80,25 +87,16 @@ def test_a_range_received_in_part_is_refused_and_the_part_is_named(path: Path) -
         assert intervals(store) == before
 
 
-def test_neighbouring_ranges_are_kept_as_one(path: Path) -> None:
+def test_neighbouring_ranges_are_kept_as_one(where: Path | str) -> None:
     changes = numbered(campus.day_slots())
-    with closing(opened(path)) as store:
+    with closing(opened(where)) as store:
         for low, high in ((0, 2), (6, 10), (2, 6)):
             accept(store, batch(changes[low:high], low, high), NOW)
-        rows = store._connection.execute("SELECT from_seq, to_seq FROM received").fetchall()
-        assert rows == [(0, 10)]
+        assert rows(store, "SELECT from_seq, to_seq FROM received") == [(0, 10)]
 
 
-def test_epochs_number_their_changes_apart(path: Path) -> None:
-    changes = numbered(campus.day_slots())
-    with closing(opened(path)) as store:
-        assert not accept(store, batch(changes, 0, 10), NOW).duplicate
-        assert not accept(store, batch(changes, 0, 10, epoch="e-2"), NOW).duplicate
-        assert len(intervals(store)) == 8
-
-
-def test_the_higher_revision_wins_whatever_comes_first(path: Path) -> None:
-    with closing(opened(path)) as store:
+def test_the_higher_revision_wins_whatever_comes_first(where: Path | str) -> None:
+    with closing(opened(where)) as store:
         accept(store, batch(numbered(campus.day_slots(count=0)), 0, 2), NOW)
         accept(store, batch([campus.change(9, campus.slot(METER, 0, 7.0), 3)], 8, 9), NOW)
         accept(store, batch([campus.change(5, campus.slot(METER, 0, 5.0), 2)], 4, 5), NOW)
@@ -107,26 +105,28 @@ def test_the_higher_revision_wins_whatever_comes_first(path: Path) -> None:
 
 def test_a_batch_that_cannot_be_finished_leaves_nothing_behind(path: Path) -> None:
     with closing(opened(path)) as store:
-        store._connection.execute(
-            "CREATE TRIGGER broken BEFORE INSERT ON received BEGIN SELECT RAISE(ABORT, 'x'); END"
-        )
-        with pytest.raises(Exception, match="x"):
+        with store.transaction() as connection:
+            connection.run(
+                "CREATE TRIGGER broken BEFORE INSERT ON received BEGIN SELECT RAISE(ABORT, 'x'); END"
+            )
+        with pytest.raises(DatabaseTrouble, match="x"):
             accept(store, batch(numbered(campus.day_slots()), 0, 10), NOW)
         assert intervals(store) == []
-        assert store.owners("demo") == {}
+        with store.snapshot() as connection:
+            assert points.of_site(connection, "demo") == {}
 
 
-def test_slots_are_counted_by_content_through_revisions(path: Path) -> None:
+def test_slots_are_counted_by_content_through_revisions(where: Path | str) -> None:
     missing = campus.slot(METER, 0, None)
-    with closing(opened(path)) as store:
+    with closing(opened(where)) as store:
         accept(store, batch(numbered([campus.site(), campus.point(METER), missing]), 0, 3), NOW)
         late = campus.slot(METER, 0, 4.0, content="estimated")
         accept(store, batch([campus.change(4, late, 2)], 3, 4), NOW)
-        assert store._connection.execute("SELECT * FROM slot").fetchall() == [("demo", MIDNIGHT, 0, 1, 0)]
+        assert rows(store, "SELECT * FROM slot") == [("demo", MIDNIGHT, 0, 1, 0)]
 
 
 def test_every_table_and_unique_key_carries_the_site(path: Path) -> None:
-    with closing(schema.open_for_writing(path)) as connection:
+    with closing(sqlite_schema.open_for_writing(path)) as connection:
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
             assert "site_id" in {name for _, name, _, _, _, key in columns if key}, table
@@ -137,15 +137,15 @@ def test_every_table_and_unique_key_carries_the_site(path: Path) -> None:
 
 
 def test_a_database_of_a_newer_version_is_left_alone(path: Path) -> None:
-    with closing(schema.open_for_writing(path)) as connection:
+    with closing(sqlite_schema.open_for_writing(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(DistrictError, match="newer version"):
-        schema.open_for_writing(path)
+        sqlite_schema.open_for_writing(path)
 
 
 def test_a_reader_cannot_write_and_cannot_run_for_ever(path: Path) -> None:
-    schema.open_for_writing(path).close()
-    with closing(schema.open_for_reading(path)) as connection:
+    sqlite_schema.open_for_writing(path).close()
+    with closing(sqlite_schema.open_for_reading(path)) as connection:
         with pytest.raises(Exception, match="readonly"):
             connection.execute("DELETE FROM site")
         with pytest.raises(Exception, match="interrupted"):
@@ -163,7 +163,7 @@ cuts = st.lists(st.integers(1, 23), max_size=8, unique=True).map(lambda found: [
 @settings(max_examples=60, deadline=None)
 @given(edges=cuts, data=st.data())
 def test_effects_equal_the_unique_changes_under_any_retries(
-    tmp_path_factory: pytest.TempPathFactory, edges: list[int], data: st.DataObject
+    fresh: Callable[[], Path | str], edges: list[int], data: st.DataObject
 ) -> None:
     """A feed cut anywhere; the batch with the description first, then the rest in any order, each any number of times,
     also as halves and as stretches that reach over what was received."""
@@ -178,12 +178,13 @@ def test_effects_equal_the_unique_changes_under_any_retries(
     sent = [stretches[0]]
     for stretch in rest:
         sent += [sent[-1], stretch]
-    with closing(opened(tmp_path_factory.mktemp("any") / "district.db")) as store:
+    with closing(opened(fresh())) as store:
         for low, high in [*sent, *again, *sent]:
             if low >= high:
                 continue
             accept(store, batch(FEED[low:high], low, high), NOW)
         assert len(intervals(store)) == 22
-        assert store._connection.execute("SELECT from_seq, to_seq FROM received").fetchall() == [(0, 24)]
-        (total,) = reads.totals(store._connection, "demo", MIDNIGHT, NOW)
+        assert rows(store, "SELECT from_seq, to_seq FROM received") == [(0, 24)]
+        with store.snapshot() as connection:
+            (total,) = reads.totals(connection, "demo", MIDNIGHT, NOW)
         assert (total.value, total.slots_measured) == (22.0, 22)

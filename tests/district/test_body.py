@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import re
+import tracemalloc
 import zlib
+from typing import Any
 
 import pytest
+import zstandard
 
 from district import body
 from district.contract import Fault
@@ -21,6 +26,13 @@ def good(**more: object) -> bytes:
     return campus.envelope(
         [campus.change(3, campus.site()), campus.change(5, campus.point("a.b"))], 2, 6, **more
     )
+
+
+def redigested(plain: bytes) -> bytes:
+    """With the digest of the changes as they are now, where there are any."""
+    array = plain.partition(b'"changes":')[2][:-1]
+    digest = hashlib.sha256(array).hexdigest().encode()
+    return re.sub(rb'"sha256": "[0-9a-f]{64}"', b'"sha256": "%s"' % digest, plain)
 
 
 def test_a_good_batch_is_read_as_it_was_sent() -> None:
@@ -45,10 +57,15 @@ def test_a_name_that_looks_like_the_changes_key_does_not_move_the_digest() -> No
         good().replace(b'"revision": 1', b'"revision": 0'), good().replace(b'"kind": "site"', b'"kind": "moon"'),
         good()[:-5], b"[" * 100_000, b"\xff\xfe", good(epoch="x" * 101),
         good().replace(b'"timezone"', b'"area_m2": NaN, "timezone"'),
+        good().replace(b'"timezone"', b'"area_m2": 1e999, "timezone"'),
     ],
 )  # fmt: skip
 def test_what_is_not_the_contract_is_invalid(plain: bytes) -> None:
-    assert fault_of(plain) is Fault.INVALID
+    assert fault_of(redigested(plain)) is Fault.INVALID
+
+
+def test_what_was_changed_on_the_way_condemns_no_record() -> None:
+    assert fault_of(good().replace(b'"kind": "site"', b'"kind": "moon"')) is Fault.DAMAGED
 
 
 @pytest.mark.parametrize(
@@ -60,32 +77,76 @@ def test_numbers_out_of_order_or_range_are_invalid(seqs: tuple[int, ...], low: i
 
 
 def test_the_first_wrong_field_is_named() -> None:
-    with pytest.raises(Refusal, match=r"changes\.0\.body\.site\.timezone"):
+    with pytest.raises(Refusal, match=r"`timezone` - at `\$\[0\]\.body`"):
         body.parse(campus.envelope([campus.change(1, {"kind": "site", "name": "x"})], 0, 1))
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
-    bomb = gzip.compress(b"0" * (body.PLAIN_BYTES_MAX + 1))
-    with pytest.raises(Refusal) as caught:
-        body.inflate(bomb, "gzip")
-    assert caught.value.problem.error is Fault.TOO_LARGE
+def one(body: dict[str, Any]) -> bytes:
+    return campus.envelope([campus.change(1, body)], 0, 1)
 
 
 @pytest.mark.parametrize(
-    "raw",
+    "plain",
     [
-        b"no gzip",
-        gzip.compress(b"{}", mtime=0)[:-4],
-        gzip.compress(b"{}", mtime=0) + b"x",
-        zlib.compress(b"{}"),
+        one(campus.site(name="\0")), one(campus.point("a\0b")), one(campus.site()).replace(b"Asia", b"\\ud800"),
+        one(campus.site(area_m2="12")), one(campus.site(students=True)), one(campus.site()).replace(b"Asia", b"\xff"),
+        one(campus.event(evidence={"deep": "X"})).replace(b'"X"', b"[" * 100_000 + b"]" * 100_000),
+        one(campus.event(evidence={"long": "X"})).replace(b'"X"', b"9" * 5000),
+        campus.envelope([campus.change(1, campus.site())], 0, 1, epoch="e\0"),
+    ],
+)  # fmt: skip
+def test_what_no_database_can_keep_is_invalid(plain: bytes) -> None:
+    assert fault_of(redigested(plain)) is Fault.INVALID
+
+
+def test_an_escaped_backslash_before_u0000_is_an_ordinary_text() -> None:
+    assert body.parse(one(campus.site(name="\\u0000"))).changes[0].seq == 1
+
+
+WHOLE = {"gzip": gzip.compress(b"{}", mtime=0), "zstd": zstandard.compress(b"{}")}
+
+
+@pytest.mark.parametrize("encoding", WHOLE)
+def test_either_compression_is_read(encoding: str) -> None:
+    assert body.inflate(WHOLE[encoding], encoding) == b"{}"
+
+
+@pytest.mark.parametrize("encoding", WHOLE)
+def test_a_bomb_is_refused_before_it_is_unpacked(encoding: str) -> None:
+    """One byte too many, then four times as much: what is kept of it does not grow."""
+    for size in (body.PLAIN_BYTES_MAX + 1, 4 * body.PLAIN_BYTES_MAX):
+        bomb = gzip.compress(b"0" * size, 1) if encoding == "gzip" else zstandard.compress(b"0" * size)
+        tracemalloc.start()
+        with pytest.raises(Refusal) as caught:
+            body.inflate(bomb, encoding)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert caught.value.problem.error is Fault.TOO_LARGE
+        assert peak < 3 * body.PLAIN_BYTES_MAX
+
+
+@pytest.mark.parametrize(
+    ("encoding", "raw"),
+    [
+        (encoding, raw)
+        for encoding, whole in WHOLE.items()
+        for raw in (b"", b"nonsense", whole[:-1], whole + b"x", whole + whole, zlib.compress(b"{}"))
     ],
 )
-def test_broken_compression_is_damage_and_condemns_no_record(raw: bytes) -> None:
+def test_broken_compression_is_damage_and_condemns_no_record(encoding: str, raw: bytes) -> None:
     with pytest.raises(Refusal) as caught:
-        body.inflate(raw, "gzip")
+        body.inflate(raw, encoding)
+    assert caught.value.problem.error is Fault.DAMAGED
+
+
+def test_a_window_larger_than_a_batch_is_not_reserved() -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
+    stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    with pytest.raises(Refusal) as caught:
+        body.inflate(stream.compress(b"{}") + stream.flush(), "zstd")
     assert caught.value.problem.error is Fault.DAMAGED
 
 
 def test_an_encoding_nobody_agreed_on_is_refused() -> None:
-    with pytest.raises(Refusal, match="use gzip"):
+    with pytest.raises(Refusal, match="use gzip or zstd"):
         body.inflate(b"", "br")

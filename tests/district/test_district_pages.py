@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from district.service import enrol
 from tests.district import campus
 from tests.district.campus import METER, NOW, WATER
-from tests.district.conftest import District
+from tests.district.conftest import SQLITE_ONLY, District
 
 EVIL = "<script>alert(1)</script>"
 
@@ -57,6 +55,20 @@ async def test_a_school_page_lists_points_days_events_and_gateways(district: Dis
     assert page.count("自来水总表") == 2  # as a point, and as what an event is about
 
 
+async def test_a_copied_card_is_shown_on_the_schools_page(district: District) -> None:
+    await fill(district)
+    assert "身份异常" not in await text(district, "/schools/demo")
+    first = campus.batch([campus.slot(METER, index) for index in range(3)], after=500)
+    other = campus.batch([campus.slot(METER, index, 7.0) for index in range(3)], after=500)
+    assert (await district.post(first)).status_code == 200
+    assert (await district.post(other)).json()["error"] == "cloned"
+    for path, words in (
+        ("/schools/demo", "两台设备使用同一身份"),
+        ("/schools/demo?lang=en", "Two machines speak"),
+    ):
+        assert words in await text(district, path)
+
+
 async def test_english_is_one_link_away_and_stays(district: District) -> None:
     await fill(district)
     page = await text(district, "/?lang=en")
@@ -67,15 +79,15 @@ async def test_english_is_one_link_away_and_stays(district: District) -> None:
 
 
 async def test_an_empty_district_says_how_to_begin(district: District) -> None:
-    with closing(sqlite3.connect(district.path)) as connection, connection:
-        connection.execute("DELETE FROM site")
+    with district.store() as store, store.transaction() as connection:
+        connection.run("DELETE FROM site WHERE site_id = ?", "demo")
     page = await text(district, "/")
     assert "还没有登记学校" in page
     assert "campus-gateway district enrol" in page
 
 
 async def test_a_school_that_has_never_spoken_is_shown_as_such(district: District) -> None:
-    enrol(district.path, "silent", "gw-1", "沉默小学", NOW, replace=False)
+    campus.enrolled(district.where, "silent", name="沉默小学")
     page = await text(district, "/schools/silent")
     assert "从未上报" in page
     assert "还没有上报测点" in page
@@ -107,8 +119,10 @@ async def test_an_unknown_school_is_a_page_and_not_a_trace(district: District) -
     assert "没有这所学校" in await text(district, "/schools/%3Cscript%3E", 404)
 
 
+@SQLITE_ONLY
 async def test_a_page_says_when_the_database_does_not_answer(district: District) -> None:
-    district.path.rename(district.path.with_suffix(".gone"))
+    path = Path(district.where)
+    path.rename(path.with_suffix(".gone"))
     assert "数据库暂时没有回答" in await text(district, "/", 503)
 
 

@@ -52,7 +52,20 @@ def test_a_lock_names_no_host_and_no_path(lock: str) -> None:
     [
         ("demo", ("build", "dashboard", "district", "sheet", "sim", "upload-legacy")),
         ("gateway", ("dashboard", "sheet", "upload-legacy")),
-        ("dev", ("build", "dashboard", "district", "mqtt-uplink", "sheet", "sim", "upload-legacy", "dev")),
+        (
+            "dev",
+            (
+                "build",
+                "dashboard",
+                "district",
+                "district-postgres",
+                "mqtt-uplink",
+                "sheet",
+                "sim",
+                "upload-legacy",
+                "dev",
+            ),
+        ),
     ],
 )
 def test_a_lock_holds_what_pyproject_declares(lock: str, extras: tuple[str, ...]) -> None:

@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from district import body
+from district import body, gateways
 from district.accept import accept
-from district.contract import Batch, Fault
+from district.contract import Fault
+from district.records import Batch
 from district.refusal import Refusal
-from district.store import Store
+from district.sqlite import SqliteDatabase
 from gateway.uplinks.district_http import PostError
 from gateway.uplinks.verdict import Reply, Trouble
 from tests.simulation.chaos import Chaos
@@ -31,7 +32,9 @@ LATE_S_MAX = 900.0
 class District:
     def __init__(self, folder: Path, chaos: Chaos, journal: Journal) -> None:
         self.path, self.chaos, self.journal = folder / "district.db", chaos, journal
-        self.store = Store(self.path)
+        self.database = SqliteDatabase(self.path)
+        with self.database.transaction() as connection:
+            gateways.register(connection, "s", "gw-1", "x", START_MS)
         self.life: Life | None = None
         self._size_max = chaos.stream("size").choice((1, 3, 10, 40)) if chaos.has("too_large") else 10**6
         self._loop = journal.clock.loop
@@ -41,7 +44,7 @@ class District:
         try:
             batch = body.parse(body.inflate(compressed, "gzip"))
             self._look_at(batch)
-            receipt = accept(self.store, batch, START_MS)
+            receipt = accept(self.database, batch, START_MS)
         except Refusal as refusal:
             self.chaos.saw(f"district says {refusal.problem.error.value}")
             return Reply(refusal.status, JSON, "", refusal.problem.model_dump_json().encode())

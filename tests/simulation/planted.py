@@ -11,7 +11,6 @@ from unittest.mock import patch
 
 import gateway.intervals
 import gateway.store.intervals
-from district.store import Store
 from gateway.ingest import Door
 from gateway.intervals import CounterSpec, rise
 from gateway.model import Content, Interval
@@ -37,7 +36,7 @@ def cursor_moved_on_fetch() -> AbstractContextManager[object]:
 
 
 def district_without_range_memory() -> AbstractContextManager[object]:
-    return patch.object(Store, "add_range", lambda *_: None)
+    return patch.multiple("district.received", add_range=lambda *_: None, keep_digest=lambda *_: None)
 
 
 def refusal_discards() -> AbstractContextManager[object]:

@@ -65,7 +65,7 @@ class World:
         """Live through storm and calm; what went wrong on the way is in ``failures``."""
         with in_the_world(self), ExitStack() as stack:
             stack.callback(self.loop.close)
-            stack.callback(self.district.store.close)
+            stack.callback(self.district.database.close)
             self.loop.run_until_complete(self._main())
 
     async def _main(self) -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from district.app import create_app
 from district.serve import listen, serving
-from district.service import Service, enrol
+from district.service import Service
 from edge_config.uplinks import HttpUplink
 from gateway.uplinks.feed import Identity
-from tests.district.campus import NOW
+from tests.district import campus
 from tests.uplinks.front import Front, standing
 from tests.uplinks.memory import SelfMovingClock
 
@@ -53,9 +53,7 @@ class Line:
 
 @pytest.fixture
 def key(tmp_path: Path) -> str:
-    made = enrol(tmp_path / "district.db", "demo", "gw-1", "示例中学", NOW, replace=False)
-    assert made is not None
-    return made
+    return campus.enrolled(tmp_path / "district.db")
 
 
 @pytest.fixture

@@ -48,14 +48,20 @@ async def test_the_key_is_read_anew_for_each_batch(tmp_path: Path) -> None:
     path = tmp_path / "key"
     async with answering(canned("200 OK"), canned("200 OK"), token_file=path) as (wire, front):
         assert await trouble_of(wire) is Trouble.TOKEN
-        for key in ("first", "second"):
+        for key in ("demo.gw-1.first.secret", "demo.gw-1.second.secret"):
             path.write_text(key)
             await wire.post(b"x")
-        assert [b"Bearer first" in front.seen[0], b"Bearer second" in front.seen[1]] == [True, True]
+        assert [b'key="demo.gw-1.first"' in front.seen[0], b'key="demo.gw-1.second"' in front.seen[1]] == [
+            True,
+            True,
+        ]
+        assert b"secret" not in b"".join(front.seen)
         assert len(front.seen) == 2
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"two\nlines", b"\xff\xfe", "钥匙".encode(), b"k" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"two\nlines", b"\xff\xfe", "钥匙".encode(), b"k" * 5000, b"demo.gw-1.token"]
+)
 async def test_a_token_file_without_a_key_sends_nothing(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "key"
     path.write_bytes(content)

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 from district.app import create_app
 from district.serve import listen, serving
-from district.service import Service, enrol
+from district.service import Service
 from edge_config.uplinks import HttpUplink, UplinkFilter
 from gateway.errors import StoreError
 from gateway.model import Change
 from gateway.uplinks.district_http import DistrictHttp, DistrictSender
 from gateway.uplinks.drain import Drain, run_uplink
 from tests.district import campus
-from tests.district.campus import METER, NOW
+from tests.district.campus import METER
 from tests.uplinks.conftest import IDENTITY, Line
 from tests.uplinks.front import LOSE_REPLY, PASS, PORTAL, Front, canned, refusal, standing
 from tests.uplinks.memory import MemoryFeed, SelfMovingClock, row, rows
@@ -295,7 +295,7 @@ def test_any_network_leaves_each_change_with_one_effect(
     async def run() -> None:
         folder = tmp_path_factory.mktemp("any")
         database, token = folder / "district.db", folder / "key"
-        token.write_text(str(enrol(database, "demo", "gw-1", "x", NOW, replace=False)))
+        token.write_text(campus.enrolled(database))
         feed = MemoryFeed(rows(40))
         with (
             closing(Service(database, SelfMovingClock())) as service,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from district.refusal import DistrictError
 
-VERSION = 2
+VERSION = 3
 
 TABLES = (
     """CREATE TABLE site (
@@ -70,7 +70,38 @@ TABLES = (
         WHERE site_id = NEW.site_id AND start = NEW.start; END""",
 )
 
-STEPS = {2: ("ALTER TABLE interval ADD COLUMN changes INTEGER",)}
+STEPS = {
+    2: ("ALTER TABLE interval ADD COLUMN changes INTEGER",),
+    3: (
+        # A key of before has no key id and signs nothing: its gateway is enrolled again.
+        "ALTER TABLE gateway DROP COLUMN key_sha256",
+        """CREATE TABLE gateway_key (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, key_id TEXT NOT NULL, sha256 TEXT NOT NULL,
+            made_at INTEGER NOT NULL, ends_at INTEGER,
+            PRIMARY KEY (site_id, gateway_id, key_id)) WITHOUT ROWID""",
+        """CREATE TABLE enrolment (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, sha256 TEXT NOT NULL, expires_at INTEGER NOT NULL,
+            used_at INTEGER, PRIMARY KEY (site_id, gateway_id, sha256)) WITHOUT ROWID""",
+        """CREATE TABLE epoch (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, first_at INTEGER NOT NULL,
+            fenced_at INTEGER, PRIMARY KEY (site_id, gateway_id, epoch)) WITHOUT ROWID""",
+        """INSERT INTO epoch SELECT DISTINCT r.site_id, r.gateway_id, r.epoch, g.enrolled_at,
+            CASE WHEN r.epoch <> g.epoch THEN g.contact_at END
+            FROM received r JOIN gateway g ON g.site_id = r.site_id AND g.gateway_id = r.gateway_id""",
+        """CREATE TABLE batch (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, from_seq INTEGER NOT NULL,
+            to_seq INTEGER NOT NULL, sha256 TEXT NOT NULL, at INTEGER NOT NULL,
+            PRIMARY KEY (site_id, gateway_id, epoch, from_seq, to_seq)) WITHOUT ROWID""",
+        """CREATE TABLE incident (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, kind TEXT NOT NULL, epoch TEXT NOT NULL,
+            first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, count INTEGER NOT NULL, detail TEXT NOT NULL,
+            PRIMARY KEY (site_id, gateway_id, kind, epoch)) WITHOUT ROWID""",
+        """CREATE TABLE point_move (
+            site_id TEXT NOT NULL, point TEXT NOT NULL, at INTEGER NOT NULL, moved_by TEXT NOT NULL,
+            from_gateway TEXT NOT NULL, to_gateway TEXT NOT NULL,
+            PRIMARY KEY (site_id, point, at)) WITHOUT ROWID""",
+    ),
+}
 """What brings a database of the version before to this one. A step that has shipped is never edited."""
 
 

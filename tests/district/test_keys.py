@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from district import keys
+from district.rates import Buckets, Rate
+from gateway.uplinks.signing import authorization
+from tests.district import campus
+from tests.district.conftest import District
+from tests.district.test_district_api import problem
+
+KEY = "demo.gw-1.k1.secret"
+GOOD = campus.batch(campus.day_slots())
+
+
+def test_district_gateway_and_the_written_rule_sign_alike() -> None:
+    by_hand = campus.signed(KEY, b"body")["authorization"]
+    assert authorization(KEY, b"body") == by_hand
+    signed = keys.read_authorization(by_hand)
+    assert signed is not None
+    assert (signed.site, signed.gateway, signed.key_id) == ("demo", "gw-1", "k1")
+    assert keys.fits(signed, keys.digest(KEY), b"body")
+    assert not keys.fits(signed, keys.digest(KEY), b"Body")
+    assert not keys.fits(signed, keys.digest(KEY + "x"), b"body")
+
+
+def test_a_new_key_and_a_new_token_are_read_back() -> None:
+    key_id, key = keys.new_key("demo", "gw-1")
+    assert key.startswith(f"demo.gw-1.{key_id}.")
+    assert keys.named_in(keys.new_token("demo", "gw-1")) == ("demo", "gw-1")
+    assert keys.named_in(key) is None  # a key is no token
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "", "Bearer x", f"Bearer {KEY}", 'Campus-Sign-1 key="demo.gw-1", sha256="' + "0" * 64 + '"',
+        'Campus-Sign-1 key="demo.gw-1.k", sha256="short"', 'Campus-Sign-1 key="demo.gw-1.k", sha256="' + "0" * 64 + '" x',
+        'Campus-Sign-2 key="demo.gw-1.k", sha256="' + "0" * 64 + '"', "键",
+    ],
+)  # fmt: skip
+def test_other_headers_are_no_signature(header: str) -> None:
+    assert keys.read_authorization(header) is None
+
+
+async def test_a_signature_holds_for_its_own_bytes_only(district: District) -> None:
+    other = campus.batch(campus.day_slots(count=2))
+    headers = campus.signed(district.key, GOOD)
+    problem(await district.client.post("/v1/batches", content=other, headers=headers), 401, "unauthorized")
+    assert district.count("interval") == 0
+
+
+async def test_a_copied_request_has_no_second_effect(district: District) -> None:
+    headers = campus.signed(district.key, GOOD)
+    for is_copy in (False, True, True):
+        reply = await district.client.post("/v1/batches", content=GOOD, headers=headers)
+        assert reply.json()["duplicate"] is is_copy
+    assert district.count("interval") == 8
+
+
+async def test_the_secret_never_travels(district: District) -> None:
+    secret = district.key.rpartition(".")[2]
+    assert secret not in str(campus.signed(district.key, GOOD))
+    reply = await district.post(GOOD)
+    assert secret not in reply.text + str(reply.headers)
+
+
+async def test_a_gateway_that_asks_too_often_waits_and_loses_nothing(district: District) -> None:
+    district.service._batches = Buckets(Rate(per_s=1.0, burst=5))
+    empty = campus.signed(district.key, b"")
+    for _ in range(5):
+        assert (await district.client.post("/v1/batches", content=b"", headers=empty)).status_code == 400
+    reply = await district.post(GOOD)
+    problem(reply, 429, "too_many")
+    assert reply.headers["retry-after"] == "1"
+    district.clock.now += 1000
+    assert (await district.post(GOOD)).status_code == 200
