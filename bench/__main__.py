@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench import full_buffer, modbus_poll, mqtt_ingest, reading_store
+from bench import backlog, full_buffer, modbus_poll, mqtt_ingest, reading_store
 
 if __name__ == "__main__":
-    for one in (reading_store, full_buffer, modbus_poll, mqtt_ingest):
+    for one in (reading_store, full_buffer, modbus_poll, mqtt_ingest, backlog):
         print(one.table(), flush=True)

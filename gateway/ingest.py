@@ -39,6 +39,7 @@ ROWS_MAX = 1000
 WAITING_MAX = 5000
 TICK_S = 5.0
 RETRY_S = 1.0
+FIRST_COMMIT_S = 0.1
 EXAMPLE_MAX = 120
 
 log = logs.get("ingest")
@@ -216,7 +217,7 @@ class Door:
         while not (self._hurry or self._closing or self._waiting.rows >= self._rows_max):
             due = next_tick
             if self._waiting.oldest_s is not None:
-                due = min(due, self._waiting.oldest_s + self._site.file.buffer.commit_interval_s)
+                due = min(due, self._waiting.oldest_s + self._commit_interval_s)
             left = due - self._clock.monotonic_s()
             if left <= 0:
                 return
@@ -228,6 +229,12 @@ class Door:
             finally:
                 nap.remove_done_callback(self._nap_over)
                 nap.cancel()
+
+    @property
+    def _commit_interval_s(self) -> float:
+        """The first readings after a start do not wait: they show that everything from the wire to the card works."""
+        is_first = self.figures.accepted == 0 and not self._is_replay
+        return FIRST_COMMIT_S if is_first else self._site.file.buffer.commit_interval_s
 
     def _nap_over(self, _: object) -> None:
         self._wake.set()

@@ -1,0 +1,184 @@
+"""The collector's memory: idle, under the job, and through three days without a district and the upload that follows.
+
+The collector is a process of its own with a real district behind its uplink; the meters are another process. The three days
+pass at a raised clock rate: 300 points every 10 s, 7.8 million readings, and their intervals wait in the change feed. Then the
+district starts, and takes them in while readings go on. Figures are those of the kernel for the collector (``VmHWM``,
+``VmRSS``), medians of three for what takes seconds.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import child
+from bench.child import ROOT
+from bench.measure import RUNS
+from district.service import enrol
+from runtime.clock import ClockSetting, format_utc
+
+HOURS, RATE = 72.0, 600.0
+SITE, JOB = ("5", "3", "10", "1"), ("10", "5", "1", "1")
+"""Buses, meters on each, seconds between polls and between commits: 300 points every 10 s, and the common job of 1,000 points a
+second."""
+SITE_AT_SPEED = (*SITE[:3], "10")
+"""A tenth of the commits: at 600 times real time a card takes no more."""
+
+IDLE_S, JOB_S, PATIENCE_S = 5.0, 20.0, 600.0
+GOALS = {
+    "start to the first stored reading, s": 1.5,
+    "idle, RSS, MB": 60,
+    "under the job, peak RSS, MB": 80,
+    "through the backlog, peak RSS, MB": 100,
+}
+
+
+@dataclass
+class Collector:
+    """A running collector, its folder and the port its district is looked for at."""
+
+    folder: Path
+    district_port: int
+    process: subprocess.Popen[bytes]
+    begun_s: float = field(default_factory=time.monotonic)
+
+    def memory_mb(self, key: str = "VmRSS") -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in status if line.startswith(key + ":")) / 1024
+
+    def asked(self, sql: str) -> int:
+        """A number from the buffer; 0 while there is none."""
+        try:
+            with closing(
+                sqlite3.connect(f"file:{self.folder / 'buffer.db'}?mode=ro", uri=True, timeout=5)
+            ) as buffer:
+                found = buffer.execute(sql).fetchone()
+                return int(found[0] or 0) if found else 0
+        except sqlite3.OperationalError:  # not there yet, or without its tables
+            return 0
+
+    def wait_for(self, is_so: Callable[[], bool], patience_s: float = PATIENCE_S) -> float:
+        """Real seconds since the start when it is so. Raises TimeoutError; RuntimeError, its last words, where it ended."""
+        while not is_so():
+            if self.process.poll() is not None:
+                raise RuntimeError((self.folder / "log").read_text(encoding="utf-8")[-2000:])
+            if time.monotonic() - self.begun_s > patience_s:
+                raise TimeoutError("the collector takes too long")
+            time.sleep(0.02)
+        return time.monotonic() - self.begun_s
+
+
+@contextmanager
+def collector(meters: str, size: tuple[str, ...], setting: ClockSetting) -> Iterator[Collector]:
+    """In a folder of its own, enrolled with a district that is not there yet."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, district_port, health_port = Path(name), _free_port(), _free_port()
+        key = enrol(folder / "district.db", "bench", "gw-1", "bench", 0, replace=False)
+        assert key is not None
+        (folder / "token").write_text(key, encoding="ascii")
+        start = "" if setting.start_ms is None else f"{format_utc(setting.start_ms)}@{setting.anchor_s!r}"
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bench.backlog_collector", name, meters, str(district_port), str(health_port), *size,
+                 repr(setting.rate), start],
+                cwd=ROOT, stderr=log,
+            )  # fmt: skip
+        try:
+            yield Collector(folder, district_port, process)
+        finally:
+            _end(process)
+
+
+@contextmanager
+def district(of: Collector, setting: ClockSetting) -> Iterator[None]:
+    """The real one, on SQLite, where the collector looks for it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway.cli", "district", "--database", str(of.folder / "district.db"),
+         "--port", str(of.district_port), *setting.arguments()],
+        cwd=ROOT, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        _end(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    process.wait(60)
+
+
+def at_rest(meters: str) -> dict[str, float]:
+    """From exec to the first reading that a reader sees, and what the process holds some seconds later."""
+    with collector(meters, SITE, ClockSetting()) as one:
+        first_s = one.wait_for(lambda: one.asked("SELECT 1 FROM reading LIMIT 1") > 0)
+        time.sleep(IDLE_S)
+        return {"start to the first stored reading, s": first_s, "idle, RSS, MB": one.memory_mb()}
+
+
+def under_the_job(meters: str, seconds: float) -> dict[str, float]:
+    with collector(meters, JOB, ClockSetting()) as one:
+        one.wait_for(lambda: one.asked("SELECT 1 FROM reading LIMIT 1") > 0)
+        time.sleep(seconds)
+        return {"under the job, peak RSS, MB": one.memory_mb("VmHWM")}
+
+
+def through_the_backlog(meters: str, hours: float, rate: float) -> dict[str, float]:
+    setting = ClockSetting(rate, 1_790_000_000_000).anchored()
+    with collector(meters, SITE_AT_SPEED, setting) as one:
+        one.wait_for(lambda: one.asked("SELECT 1 FROM reading LIMIT 1") > 0)
+        time.sleep(hours * 3600 / rate)
+        waited_mb = one.memory_mb("VmHWM")
+        found = {
+            "readings while the district was away": float(one.asked("SELECT count(*) FROM reading")),
+            "changes that waited for it": float(one.asked("SELECT max(seq) FROM change")),
+        }
+        begun_s, head = time.monotonic(), one.asked("SELECT max(seq) FROM change")
+        with district(one, setting):
+            one.wait_for(
+                lambda: one.asked("SELECT cursor FROM uplink") >= head, PATIENCE_S + hours * 3600 / rate
+            )
+        return found | {
+            "upload of them while readings go on, s": time.monotonic() - begun_s,
+            "before the upload, peak RSS, MB": waited_mb,
+            "through the backlog, peak RSS, MB": one.memory_mb("VmHWM"),
+        }
+
+
+def figures(hours: float, rate: float, job_s: float, runs: int) -> dict[str, float]:
+    server, port = child.start("bench.backlog_meters")
+    try:
+        rests = [at_rest(port) for _ in range(runs)]
+        found = {name: statistics.median(one[name] for one in rests) for name in rests[0]}
+        return found | under_the_job(port, job_s) | through_the_backlog(port, hours, rate)
+    finally:
+        child.stop(server)
+
+
+def table(hours: float = HOURS, rate: float = RATE, job_s: float = JOB_S, runs: int = RUNS) -> str:
+    """Each figure, and its goal where there is one."""
+    lines = [
+        f"the collector's memory; {hours:g} hours of 300 points without a district, {rate:g} × real time"
+    ]
+    for name, figure in figures(hours, rate, job_s, runs).items():
+        shown = f"{figure:12,.0f}  " if figure >= 1000 else f"{figure:14.1f}"
+        goal = f"   goal {GOALS[name]:g}" if name in GOALS else ""
+        lines.append(f"  {name:42}{shown}{goal}")
+    return "\n".join(lines)
