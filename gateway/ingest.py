@@ -1,8 +1,8 @@
 """The ingest door: judged readings go in, one transaction after another comes out, and only then is anything acknowledged.
 
 Lives on the event loop; the transactions run on one writer thread. Commits come at the first of: the commit interval
-since the oldest waiting reading, ``ROWS_MAX`` rows, a source that can send no more until we acknowledge, a command, the
-end. A commit that failed is "unknown": the buffer is reopened, its state rebuilt, and the same batch comes again.
+since the oldest waiting reading (a tenth of a second for the first ones after a start), ``ROWS_MAX`` rows, a source that can
+send no more until we acknowledge, a command, the end. A commit that failed is "unknown": the buffer is reopened, its state rebuilt, and the same batch comes again.
 """
 
 from __future__ import annotations
