@@ -19,7 +19,7 @@ class Cost:
     written: int
 
 
-def cost(work: Callable[[], None]) -> Cost:
+def cost(work: Callable[[], object]) -> Cost:
     """The median cost of three runs."""
     runs = [_once(work) for _ in range(RUNS)]
     return Cost(
@@ -27,7 +27,7 @@ def cost(work: Callable[[], None]) -> Cost:
     )
 
 
-def _once(work: Callable[[], None]) -> Cost:
+def _once(work: Callable[[], object]) -> Cost:
     cpu_s, written = _cpu_s(), _written()
     work()
     return Cost(_cpu_s() - cpu_s, _written() - written)

@@ -19,13 +19,17 @@ class Meters(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         transaction, _, _, unit, function, _, count = struct.unpack(">HHHBBHH", data[:12])
         self._asked += 1
-        value = struct.pack(">f", 200 + self._asked % 1000 / 100)
-        body = struct.pack(">BBB", unit, function, 2 * count) + value * (count // 2)
+        body = struct.pack(">BBB", unit, function, 2 * count) + self.registers(count // 2, self._asked)
         self._transport.write(struct.pack(">HHH", transaction, 0, len(body)) + body)
 
+    def registers(self, numbers: int, asked: int) -> bytes:
+        """So many numbers of 32 bits, as they stand at a connection's request of that number."""
+        return struct.pack(">f", 200 + asked % 1000 / 100) * numbers
 
-async def serve() -> None:
-    server = await asyncio.get_running_loop().create_server(Meters, "127.0.0.1", 0)
+
+async def serve(meters: type[Meters] = Meters) -> None:
+    """Prints the port."""
+    server = await asyncio.get_running_loop().create_server(meters, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -72,16 +72,20 @@ def bare(path: Path, batches: Sequence[Sequence[tuple[int, int, int]]]) -> None:
 def measure(work: Callable[[Path, Sequence[Sequence[tuple[int, int, int]]]], None], rows: int) -> Figures:
     batches = ticks(rows)
     count = len(batches) * POINTS
-    sizes: list[int] = []
+    spent: Cost = cost(lambda: _size_after(work, batches))
+    grown = _size_after(work, batches) - _size_after(work, [])
+    return Figures(1e6 * spent.cpu_s / count, spent.written / count, grown / count)
 
-    def once() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "buffer.db"
-            work(path, batches)
-            sizes.append(path.stat().st_size)
 
-    spent: Cost = cost(once)
-    return Figures(1e6 * spent.cpu_s / count, spent.written / count, sizes[-1] / count)
+def _size_after(
+    work: Callable[[Path, Sequence[Sequence[tuple[int, int, int]]]], None],
+    batches: Sequence[Sequence[tuple[int, int, int]]],
+) -> int:
+    """Bytes of a new file with these readings in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "buffer.db"
+        work(path, batches)
+        return path.stat().st_size
 
 
 def table(rows: int = 150_000) -> str:

@@ -1,19 +1,22 @@
 """One point's running state, as the book keeps it between batches. Pure.
 
-Knows the point, its step and its open slots; does not know the buffer.
+Knows the point, its step and its open slots; does not know the buffer. Whoever asks for the slots may change them, so asking
+ends the stride that the account's samples go by.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import mul, truediv
 from typing import NamedTuple
 
 from devices.quantities import Kind
 from gateway.intervals import CounterSpec, GaugeSpec
-from gateway.model import Point, Reading
+from gateway.model import Interval, Point, Reading
 from gateway.open_slots import OpenSlots
 from gateway.rules.watches import Watch
+from gateway.stride import Stride
 
 UNKNOWN = 2**62
 
@@ -31,7 +34,31 @@ class Account:
     tolerance_ms: int
     newest_at: int
     watches: list[Watch] = field(default_factory=list)
-    slots: OpenSlots | None = None
+    stride: Stride | None = None
+    _slots: OpenSlots | None = None
+
+    @property
+    def slots(self) -> OpenSlots | None:
+        """None before the first good reading."""
+        if self.stride is not None:
+            self.stride.end()
+            self.stride = None
+        return self._slots
+
+    @slots.setter
+    def slots(self, slots: OpenSlots) -> None:
+        if self.stride is not None:
+            self.stride.end()
+            self.stride = None
+        self._slots = slots
+
+    def expire(self, now: int) -> list[Interval]:
+        """Slots that are past their grace; see ``OpenSlots.expire``."""
+        slots = self._slots
+        if slots is None or not slots.is_due(now):
+            return []
+        self.slots = slots
+        return slots.expire(now)
 
     def is_newest(self, at: int) -> bool:
         """Whether no good reading is known from then or later."""
@@ -46,23 +73,41 @@ class Lot(NamedTuple):
 
     accounts: tuple[Account, ...]
     point_ids: tuple[int, ...]
-    ratios: tuple[tuple[int, int], ...]
+    nums: tuple[int, ...]
+    dens: tuple[int, ...]
+    watched: tuple[tuple[int, Account], ...]
+    """The accounts that have watches, and their places."""
+    stride: Stride
     has_twins: bool
     """Whether a point is in it twice."""
 
     def steps(self, values: Iterable[float | None]) -> list[int]:
-        """Good values as steps of their points."""
-        return [
-            round(value * den / num)  # type: ignore[operator]  # no good value is None
-            for value, (num, den) in zip(values, self.ratios, strict=True)
+        """Good values, one for each account, as steps of their points: ``round(value × den ÷ num)``."""
+        return list(map(round, map(truediv, map(mul, values, self.dens), self.nums)))
+
+    def begin_stride(self) -> None:
+        """Let the next groups go by the stride if nothing but joining can become of them."""
+        if not self.stride.may_begin():
+            return
+        slots = [
+            (slots, account.tolerance_ms)
+            for account in self.accounts
+            if (slots := account.slots) is not None  # which ends the stride that it was in
         ]
+        if len(slots) == len(self.accounts):
+            self.stride.begin(slots, max(account.newest_at for account in self.accounts))
+            for account in self.accounts:
+                account.stride = self.stride
 
 
 def lot_of(accounts: Sequence[Account]) -> Lot:
     """Accounts in the order of a group's points."""
     point_ids = tuple(one.point_id for one in accounts)
-    ratios = tuple((one.num, one.den) for one in accounts)
-    return Lot(tuple(accounts), point_ids, ratios, len(set(point_ids)) < len(point_ids))
+    nums, dens = tuple(one.num for one in accounts), tuple(one.den for one in accounts)
+    watched = tuple((place, one) for place, one in enumerate(accounts) if one.watches)
+    return Lot(
+        tuple(accounts), point_ids, nums, dens, watched, Stride(), len(set(point_ids)) < len(point_ids)
+    )
 
 
 def account_of(

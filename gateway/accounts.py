@@ -116,10 +116,8 @@ class Accounts:
         marks = {i: mark for i, mark in intervals.load_marks(connection).items() if i in by_id}
         for point_id, mark in marks.items():
             account = by_id[point_id]
-            account.slots = OpenSlots.restore(
-                account.spec, round(account.point.expected_interval_s * 1000), mark
-            )
-            account.newest_at = account.slots.newest.at
+            slots = OpenSlots.restore(account.spec, round(account.point.expected_interval_s * 1000), mark)
+            account.slots, account.newest_at = slots, slots.newest.at
         if not marks:
             return
         start = min(_unread_from(mark) for mark in marks.values())
@@ -145,7 +143,7 @@ class Accounts:
         outcome, rows, lots, late = Outcome(), NewRows(), self._lots.get, self._late
         for group in batch:
             lot, at = lots(group.points) or self._lot(group.points), group.measured_at
-            is_newest = at > max([account.newest_at for account in lot.accounts])
+            is_newest = lot.stride.newest_at < at or at > max([account.newest_at for account in lot.accounts])
             is_first = not self._spoiled[0] <= at <= self._spoiled[1]
             if (
                 is_newest
@@ -171,15 +169,17 @@ class Accounts:
         rows.add_good(at, received_at - at, lot.point_ids, steps)
         self.tally.book(at, lot.point_ids)
         outcome.stored += len(steps)
-        new, spans = tuple.__new__, self._spans
-        for account, count in zip(lot.accounts, steps, strict=True):
+        for account in lot.accounts:
             account.newest_at = at
-            slots, tolerance = account.slots, account.tolerance_ms
-            sample = new(Sample, (at, count, self._tolerance(account, at) if spans else tolerance))
-            if slots is None or not slots.take(sample):
-                self._count(connection, account, sample, outcome, now)
-            if account.watches:
-                self._events.watch(connection, account, sample, outcome, now)
+        if self._spans or not lot.stride.take(at, steps):
+            for account, count in zip(lot.accounts, steps, strict=True):
+                sample, slots = Sample(at, count, self._tolerance(account, at)), account.slots
+                if slots is None or not slots.take(sample):
+                    self._count(connection, account, sample, outcome, now)
+            lot.begin_stride()
+        for place, account in lot.watched:
+            sample = Sample(at, steps[place], account.tolerance_ms)
+            self._events.watch(connection, account, sample, outcome, now)
 
     def _lot(self, points: tuple[str, ...]) -> Lot:
         """The accounts of a group's points, kept for the next such group."""
@@ -195,7 +195,7 @@ class Accounts:
         compute again what late readings touched."""
         left = CLOSED_MAX
         for account in self._by_name.values() if expire else ():
-            closed = account.slots.expire(now if aged is None else aged) if account.slots is not None else []
+            closed = account.expire(now if aged is None else aged)
             if closed:
                 self._closed.put(connection, account, closed, now)
                 self._touched.add(account.point.name)

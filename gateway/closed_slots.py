@@ -80,8 +80,9 @@ class ClosedSlots:
         gaps.record(
             connection, self._log, Gap(account.point.name, slots.newest.at, sample.at, 0, TOO_LONG), now
         )
-        account.slots = OpenSlots(account.spec, round(account.point.expected_interval_s * 1000), sample)
-        account.slots.first_at = slots.first_at
+        anew = OpenSlots(account.spec, round(account.point.expected_interval_s * 1000), sample)
+        anew.first_at = slots.first_at
+        account.slots = anew
 
     def take_back(
         self, connection: sqlite3.Connection, account: Account, period: Period, start: int, now: int

@@ -1,8 +1,9 @@
 """The ingest door: judged readings go in, one transaction after another comes out, and only then is anything acknowledged.
 
-Lives on the event loop; the transactions run on one writer thread. Commits come at the first of: the commit interval
-since the oldest waiting reading, ``ROWS_MAX`` rows, a source that can send no more until we acknowledge, a command, the
-end. A commit that failed is "unknown": the buffer is reopened, its state rebuilt, and the same batch comes again.
+Lives on the event loop; the transactions run on one writer thread. Commits come at the first of: the commit interval since
+the oldest waiting reading (a tenth of a second for the first ones after a start), ``ROWS_MAX`` rows, a source that can send no
+more until we acknowledge, a command, the end. A commit that failed is "unknown": the buffer is reopened, its state rebuilt, and
+the same batch comes again.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ ROWS_MAX = 1000
 WAITING_MAX = 5000
 TICK_S = 5.0
 RETRY_S = 1.0
+FIRST_COMMIT_S = 0.1
 EXAMPLE_MAX = 120
 
 log = logs.get("ingest")
@@ -69,6 +71,8 @@ class Door:
         self._room.set()
         self._hurry = False
         self._closing = False
+        self._nap: asyncio.Future[None] | None = None
+        self._nap_ends = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._connection: sqlite3.Connection | None = None
         self._lock: BufferLock | None = None
@@ -189,15 +193,18 @@ class Door:
     async def run(self) -> None:
         """Commit until ``close`` was called and everything that waits is in."""
         next_tick = self._clock.monotonic_s() + TICK_S
-        while not (self._closing and self._waiting.is_empty):
-            await self._until_due(next_tick)
-            tick = self._clock.monotonic_s() >= next_tick
-            if tick:
-                next_tick = self._clock.monotonic_s() + TICK_S
-            if not self._waiting.is_empty or tick:
-                await self._commit(tick)
-            else:
-                self._hurry = False  # it was for what the last commit took with it
+        try:
+            while not (self._closing and self._waiting.is_empty):
+                await self._until_due(next_tick)
+                tick = self._clock.monotonic_s() >= next_tick
+                if tick:
+                    next_tick = self._clock.monotonic_s() + TICK_S
+                if not self._waiting.is_empty or tick:
+                    await self._commit(tick)
+                else:
+                    self._hurry = False  # it was for what the last commit took with it
+        finally:
+            self._stop_nap()
 
     def close(self) -> None:
         """No more will be offered; ``run`` ends after the last commit."""
@@ -216,21 +223,38 @@ class Door:
         while not (self._hurry or self._closing or self._waiting.rows >= self._rows_max):
             due = next_tick
             if self._waiting.oldest_s is not None:
-                due = min(due, self._waiting.oldest_s + self._site.file.buffer.commit_interval_s)
-            left = due - self._clock.monotonic_s()
-            if left <= 0:
+                due = min(due, self._waiting.oldest_s + self._commit_interval_s)
+            now = self._clock.monotonic_s()
+            if now >= due:
                 return
             self._wake.clear()
-            nap = asyncio.ensure_future(self._clock.sleep(left))
-            nap.add_done_callback(self._nap_over)
-            try:
-                await self._wake.wait()
-            finally:
-                nap.remove_done_callback(self._nap_over)
-                nap.cancel()
+            self._nap_until(due, now)
+            await self._wake.wait()
+
+    @property
+    def _commit_interval_s(self) -> float:
+        """The first readings after a start do not wait: they show that everything from the wire to the card works."""
+        is_first = self.figures.accepted == 0 and not self._is_replay
+        return FIRST_COMMIT_S if is_first else self._site.file.buffer.commit_interval_s
+
+    def _nap_until(self, due: float, now: float) -> None:
+        """Be woken at ``due`` or before: a nap for each wait would be two for each commit."""
+        if self._nap is not None:
+            if self._nap_ends <= due:
+                return
+            self._stop_nap()
+        self._nap, self._nap_ends = asyncio.ensure_future(self._clock.sleep(due - now)), due
+        self._nap.add_done_callback(self._nap_over)
 
     def _nap_over(self, _: object) -> None:
+        self._nap = None
         self._wake.set()
+
+    def _stop_nap(self) -> None:
+        if self._nap is not None:
+            self._nap.remove_done_callback(self._nap_over)
+            self._nap.cancel()
+            self._nap = None
 
     async def _commit(self, tick: bool) -> None:
         batch, self._waiting = self._waiting, Waiting()

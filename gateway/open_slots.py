@@ -8,7 +8,9 @@ without a right neighbour are missing, and come out again, estimated, when the n
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.intervals import (
     CounterSpec,
@@ -38,6 +40,14 @@ class Mark:
     open_from: int
     left: Sample
     open_steps: int | None
+
+
+class Calm(NamedTuple):
+    """A sample newer than the newest does no more than join if it lies in [start, end) and is no counter's fall."""
+
+    start: int
+    end: int
+    is_counter: bool
 
 
 class OpenSlots:
@@ -156,6 +166,19 @@ class OpenSlots:
         if isinstance(self._spec, CounterSpec) and self.is_waiting and is_same:
             self._samples = again._samples
             self._collapse(self._spec)
+
+    @property
+    def calm(self) -> Calm:
+        """What ``take`` asks of a sample, until another method is called."""
+        return Calm(self.open_from, self._calm_to, self._is_counter)
+
+    def join(self, samples: Iterable[Sample]) -> None:
+        """Samples that ``take`` would have taken one after another."""
+        self._samples.extend(samples)
+
+    def is_due(self, now: int) -> bool:
+        """Whether ``expire`` has anything to close."""
+        return self.is_behind or quarter_start(now - self._grace_ms) > self.closed_to
 
     def expire(self, now: int) -> list[Interval]:
         """Close what is over and past its grace, at most ``CLOSED_MAX`` slots; a counter stays open for the sample that will

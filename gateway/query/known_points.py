@@ -52,7 +52,12 @@ class KnownPoint:
 
     def figure(self, steps: int | Fraction | None) -> float | None:
         """Steps as a figure in the point's unit: the nearest float of the exact product."""
-        return None if steps is None else float(steps * self.step)
+        if steps is None:
+            return None
+        step = self.step
+        return float(
+            steps * step.numerator / step.denominator
+        )  # whole numbers divide with one correct rounding
 
 
 class KnownPoints:

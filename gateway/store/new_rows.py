@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from zlib import crc32
 
-from gateway.store.readings import PACK, Row
+from gateway.store.readings import Row, good_crcs
 
 ROWS_A_STATEMENT = (250, 50, 10, 1)
 """Between two of them the event loop's thread gets its turn, and either has to wait for the other."""
@@ -51,10 +50,7 @@ class NewRows:
         """A good row for each point; ``values`` in steps, ``lag`` = received_at − measured_at in ms."""
         flat = [measured_at, 0, lag, 0, 0] * len(values)
         flat[1::NUMBERS], flat[3::NUMBERS] = point_ids, values
-        flat[4::NUMBERS] = [
-            crc32(PACK(measured_at, point_id, lag, value, 0))
-            for point_id, value in zip(point_ids, values, strict=True)
-        ]
+        flat[4::NUMBERS] = good_crcs(measured_at, lag, point_ids, values)
         self._good += flat
 
     def insert(self, connection: sqlite3.Connection) -> None:

@@ -91,6 +91,15 @@ async def test_a_thousand_rows_or_a_hurry_do_not_wait_for_the_interval(tmp_path:
         await done.wait()
 
 
+async def test_the_first_readings_after_a_start_do_not_wait_for_the_interval(tmp_path: Path) -> None:
+    site = small_site(tmp_path, buffer={"path": "buffer.db", "commit_interval_s": 10})
+    async with running(site) as door, asyncio.timeout(9):
+        await accepted(door, reading(1))
+        assert door._commit_interval_s == 10  # those that follow do
+    async with Door(site, build_points(site), SystemClock(), is_replay=True) as door:
+        assert door._commit_interval_s == 10
+
+
 async def test_a_second_writer_on_the_same_buffer_is_refused_with_the_cure(site: LoadedSite) -> None:
     async with running(site):
         with pytest.raises(StoreLockedError, match=r"another collector or replay .* stop it first"):

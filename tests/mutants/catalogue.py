@@ -70,7 +70,7 @@ MUTANTS = (
     Mutant(
         "no_crc_check",
         "gateway/store/readings.py",
-        "return bool(row[-1] == crc(row[0], row[1], row[2], row[3], row[4]))",
+        "return row[-1] in (found, found % _UNSIGNED)",
         "return row[-1] is not None",
         ("tests/store/test_scrub.py", "tests/fuzz/test_buffer_damage.py"),
     ),
@@ -88,6 +88,23 @@ MUTANTS = (
         "        intervals.mark_dirty(connection, account.point_id, sample.at, now)\n",
         "        slots.first_at = min(slots.first_at, sample.at)\n",
         (ACCOUNTS,),
+    ),
+    Mutant(
+        "fall_joins_in_a_stride",
+        "gateway/stride.py",
+        "        if not all(map(le, self._least, counts)):\n            return False\n",
+        "",
+        ("tests/gateway/test_stride.py",),
+    ),
+    Mutant(
+        "stride_outlives_a_look_at_its_slot",
+        "gateway/account.py",
+        "        if self.stride is not None:\n"
+        "            self.stride.end()\n"
+        "            self.stride = None\n"
+        "        return self._slots\n",
+        "        return self._slots\n",
+        ("tests/gateway/test_stride.py",),
     ),
     Mutant(
         "every_repeat_is_a_new_row",

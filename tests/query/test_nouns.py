@@ -114,6 +114,16 @@ def test_raw_readings_come_oldest_first_and_no_more_than_asked(campus: Campus) -
     ]
 
 
+def test_raw_readings_end_with_the_span_also_where_a_damaged_one_is_the_last(campus: Campus) -> None:
+    start = campus.clock.ms + 1000
+    for number in range(6):
+        campus.buffer.reading("air-101.co2", start + number, 600 + number)
+    campus.buffer.connection.execute("UPDATE reading SET value = 1 WHERE measured_at = ?", (start + 3,))
+    found = campus.reader.raw("air-101.co2", start, start + 4)
+    assert [at for at, _, _ in found] == [start, start + 1, start + 2]
+    assert campus.reader.raw("air-101.co2", start + 6, start + 60_000) == []
+
+
 def test_items_and_their_rest_are_the_total(campus: Campus) -> None:
     span = campus.midnight, campus.clock.ms
     shares = campus.reader.items(*span)

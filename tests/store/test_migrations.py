@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -127,3 +129,13 @@ def test_p20_a_buffer_of_a_newer_version_is_refused_and_left_untouched(newer: Pa
     ):
         open_writer(newer)
     assert hashlib.sha256(newer.read_bytes()).digest() == before
+
+
+def test_a_buffer_of_the_newest_schema_opens_without_the_library_of_migrations(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from gateway.store.database import open_writer;"
+        " open_writer(Path(sys.argv[1])).close(); print('sqlite_utils' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "buffer.db")]
+    loaded = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(2)]
+    assert loaded == ["True\n", "False\n"]

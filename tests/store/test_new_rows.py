@@ -47,3 +47,22 @@ def test_a_good_row_of_the_same_instant_takes_the_place_of_a_bad_one(connection:
     rows.add_good(AT, 0, [1], [5])
     rows.insert(connection)
     assert stored(connection) == [readings.row(AT, 1, 0, 5, 0, None)]
+
+
+def test_a_crc_takes_no_more_than_four_bytes_and_an_older_one_kept_unsigned_is_as_good() -> None:
+    rows = [readings.row(AT + number, number % 300, 40, 7 * number, 0, None) for number in range(200)]
+    assert all(-(2**31) <= row[-1] < 2**31 for row in rows)
+    assert {row[-1] < 0 for row in rows} == {True, False}
+    for row in rows:
+        older = (*row[:-1], row[-1] % 2**32)
+        assert readings.is_proven(row)
+        assert readings.is_proven(older)
+        assert not any(readings.is_proven((*row[:-1], row[-1] ^ 1 << bit)) for bit in range(32))
+        assert not readings.is_proven((*row[:-1], row[-1] + 2**33))
+
+
+def test_crcs_of_many_rows_are_those_of_each() -> None:
+    points, values = range(300), [2**40 - 7**number % 2**41 for number in range(300)]
+    assert list(readings.good_crcs(AT, -3, points, values)) == [
+        readings.crc(AT, point, -3, value, 0) for point, value in zip(points, values, strict=True)
+    ]
