@@ -32,7 +32,7 @@ RATES: dict[str, tuple[float, float]] = {
 SPANS: dict[str, tuple[int, float, float]] = {
     # how many at most, and how long at least and at most (seconds)
     "dead": (3, 60, 1500), "line_down": (2, 30, 900), "broker_down": (2, 30, 900), "outage": (2, 60, 1500),
-    "crash": (4, 0, 0), "stall": (2, 20, 400), "step": (3, 0, 0), "reset": (1, 0, 0),
+    "crash": (4, 0, 0), "stall": (2, 20, 400), "step": (3, 0, 0), "reset": (2, 0, 0),
 }  # fmt: skip
 
 ONCE = ("rollover", "wrong_boot", "drift")

@@ -21,7 +21,9 @@ def unwrapped(good: list[tuple[int, int]], known: Known) -> list[tuple[int, int]
                 value = register
             elif around is not None:
                 total += around
-            elif after is not None and (after >= register or _leaps(value, after, after_at - at, known)):
+            elif after is not None and (
+                after >= register or after < value or _leaps(value, after, after_at - at, known)
+            ):
                 continue
         elif line:
             total += value - register

@@ -28,6 +28,7 @@ INTERESTING = (
     "commit that failed", "commit reported as failed although it happened", "restart", "redelivered", "old broker",
     "broker held back", "late reply taken", "late copy", "duplicate batch", "district says covered",
     "district says invalid", "district says too_large", "late reading re-opened a slot", "rolled over", "register fell",
+    "two resets in a row",
     *(f"HTTP {status}" for status in (301, 400, 401, 403, 404, 408, 429, 500, 502, 503, 504)),
     *(f"exception {code}" for code in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11)),
     *(f"reply spoilt: {kind}" for kind in ("login page", "no content", "cut off", "other digest", "other range", "firewall")),

@@ -98,6 +98,9 @@ def truth(chaos: Chaos, device: str, steps_s_max: float, modulus: int, end_s: fl
     resets = [at for at, _ in chaos.spans("reset", device)]
     if resets:
         chaos.saw("reset")
+        if rng.random() < 0.5:
+            chaos.saw("two resets in a row")
+            resets = sorted([*resets, resets[0] + rng.uniform(20, 2 * POLL_S)])
     return Truth(start, rates, modulus, resets)
 
 

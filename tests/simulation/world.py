@@ -194,7 +194,7 @@ class World:
             message = _timed(time_ms + rng.choice((1, -1)) * 3650 * int(DAY_MS), energy, power)
         elif chaos.hits("correction"):
             self._publish_in(rng.uniform(0, 2000), _timed(time_ms, energy, power + 1))
-        self._publish_in(rng.uniform(60, 2400) if chaos.hits("held") else 0.0, message)
+        self._publish_in(rng.uniform(60, 2400) if chaos.hits("held") else rng.uniform(0.005, 0.3), message)
         tenths = 100 + number % 250
         probe = Message(
             "probe/sensor/temperature/state", b"%.1f" % (tenths / 10), {"probe.temperature": tenths}, None
