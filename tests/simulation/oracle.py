@@ -113,7 +113,7 @@ def _slots(
     journal: Journal, name: str, known: Known, good: list[tuple[int, int]], told: dict[int, Told],
     poisoned: set[str], truths: Mapping[str, Truth],
 ) -> Iterator[str]:  # fmt: skip
-    line = unwrapped(good, known) if known.is_counter else good
+    line = unwrapped(good, known, journal.replaced[name]) if known.is_counter else good
     limit = journal.clock.now_ms() - SETTLED_MS
     first = good[0][0] // QUARTER * QUARTER if good else limit
     for start in range(first, limit - QUARTER, QUARTER):
