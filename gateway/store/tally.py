@@ -52,7 +52,9 @@ class Tally:
         kept_to = meta(connection, SETTLED_TO)
         if kept_to is None:
             kept_to = str(_settled_at(now))
-            put_meta(connection, {SETTLED_TO: kept_to})  # a start after a crash must count from the same moment
+            put_meta(
+                connection, {SETTLED_TO: kept_to}
+            )  # a start after a crash must count from the same moment
         self.settled_to = int(kept_to)
         self._count_open(connection)
 

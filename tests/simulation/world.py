@@ -64,6 +64,7 @@ class World:
         self.health: Callable[[], Health] = Health
         self.failures: list[str] = []
         self.staff = Staff(self)
+        self._was_ahead = False
         self.buffer = folder
 
     def run(self) -> None:
@@ -188,19 +189,21 @@ class World:
         is_first = self.loop.time() == 0.0
         if not is_first and rng.random() < 0.7:
             return
-        if rng.random() < 0.5:
+        if self._was_ahead or rng.random() < 0.5:
             self.chaos.saw("boot in 1970")
             wrong_ms = rng.uniform(0, 10 * DAY_MS)
         else:
             self.chaos.saw("boot a year ahead")
-            wrong_ms = (
-                self.clock.now_ms() + (365 if is_first else 500) * DAY_MS
-            )  # over 500 days nothing is estimated
+            self._was_ahead = (
+                True  # once: over 500 days nothing is estimated, but between two such boots all would be
+            )
+            wrong_ms = self.clock.now_ms() + (365 if is_first else 500) * DAY_MS
         if is_first:
             self.clock.marks = [(0.0, wrong_ms)]
         else:
             self.clock.step(wrong_ms)
-        self.loop.call_later(rng.uniform(20, 200), self._set_clock, "year_boot")
+        right_at_s = self.loop.time() + rng.uniform(20, 200)
+        self.loop.call_at(min(right_at_s, self.options.storm_s), self._set_clock, "year_boot")
 
     def _crash(self) -> None:
         if self.life is not None:
