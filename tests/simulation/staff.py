@@ -104,11 +104,13 @@ class Staff:
         await asyncio.sleep(rng.uniform(0, 300))
         answer = await self._answer(command)
         world.journal.answers[command.key] = answer
-        if command.name == "replace_meter" and "at" in answer:
+        if answer is REFUSED:
+            return
+        if command.name == "replace_meter":
             self._note_registers(command, int(answer["at"]))
         await asyncio.sleep(rng.uniform(0, 60))
         again = await self._answer(replace(command, user="zhao"))
-        if answer is not REFUSED and again != answer:
+        if again != answer:
             self.contradictions.append(f"{command.key} was answered {answer}, then {again}")
 
     async def _answer(self, command: Command) -> dict[str, Any]:
