@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -91,13 +92,12 @@ def _life(journal: Journal, name: str, good: list[tuple[int, int]], told: Rows) 
 
 def _totals(journal: Journal, name: str, period: str, totals: Rows, quarters: Rows) -> Iterator[str]:
     """An hour, day or month of the site's zone is what its quarter-hours add up to, and each that is over is told."""
-    limit = journal.clock.now_ms() - SETTLED_MS - QUARTER
+    limit = journal.clock.now_ms() - SETTLED_MS
     parts: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for at in sorted(quarters):
         parts[_place(at, period, journal.zone)].append(at)
     for key, starts in parts.items():
-        begin = _edge(starts[0], -QUARTER, key, period, journal.zone)
-        end = _edge(starts[-1], QUARTER, key, period, journal.zone) + QUARTER
+        begin, end = _span(key, starts[0], period, journal.zone)
         total = totals.get(begin)
         if end > limit:  # not over yet by the gateway's clock, which may have been further once
             continue
@@ -139,8 +139,12 @@ def _place(at: int, period: str, zone: str) -> tuple[object, ...]:
     return (local.date(),) if period == "day" else (local.year, local.month)
 
 
-def _edge(at: int, step: int, key: tuple[object, ...], period: str, zone: str) -> int:
-    """The first or last quarter-hour that belongs to it."""
-    while _place(at + step, period, zone) == key:
-        at += step
-    return at
+@cache
+def _span(key: tuple[object, ...], at: int, period: str, zone: str) -> tuple[int, int]:
+    """From the first quarter-hour that belongs to it, as the one ``at`` does, to the end of the last."""
+    begin = end = at
+    while _place(begin - QUARTER, period, zone) == key:
+        begin -= QUARTER
+    while _place(end, period, zone) == key:
+        end += QUARTER
+    return begin, end

@@ -89,6 +89,7 @@ def in_the_world(world: World) -> Iterator[None]:
             "gateway.store.database.uuid": epochs,
             "gateway.ingest.TICK_S": TICK_S,
             "gateway.delivery.SCRUB_S": 3 * TICK_S,
+            "gateway.store.space.BALLAST_BYTES": 4096,
         }.items():
             stack.enter_context(patch(name, stand_in))
         yield
