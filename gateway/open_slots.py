@@ -109,9 +109,13 @@ class OpenSlots:
         else:
             self._drop_pending()
         self._samples.append(sample)
-        return (
-            self._close_before(quarter_start(sample.at)) if sample.at >= self.open_from + QUARTER_MS else []
-        )
+        if sample.at >= self.open_from + QUARTER_MS:
+            return self._close_before(quarter_start(sample.at))
+        if isinstance(self._spec, CounterSpec) and self.is_waiting:
+            self._collapse(
+                self._spec
+            )  # a mark keeps two registers, and no fall or change of meters between them
+        return []
 
     def catch_up(self) -> list[Interval]:
         """More quarter-hours that the newest sample closes; none when it has closed them all."""

@@ -178,3 +178,17 @@ def test_two_dips_with_a_step_back_between_them_are_no_reset() -> None:
         slots.add(sample(minute, steps))
     (closed,) = slots.add(sample(15, 5010))
     assert (closed.steps, len(slots.dips), slots.resets) == (10, 2, [])
+
+
+def test_a_silent_counter_that_is_replaced_before_it_speaks_again_keeps_what_flowed_through_a_restart() -> (
+    None
+):
+    spec = CounterSpec("m.energy_import", replaced=frozenset({T0 + 9 * MINUTE}))
+    slots = OpenSlots(spec, MINUTE, sample(0, 5000))
+    slots.add(sample(2, 5020))
+    slots.expire(T0 + 20 * MINUTE)
+    slots.add(sample(9, 5090))  # the old meter's last register, told late, and the new one's first
+    slots.add(Sample(T0 + 9 * MINUTE + 1, 7, 2 * MINUTE))
+    again = OpenSlots.restore(spec, MINUTE, slots.mark())
+    (closed,) = again.add(sample(21, 19))
+    assert closed.steps == 90 + 6
