@@ -34,7 +34,7 @@ class District:
         self.path, self.chaos, self.journal = folder / "district.db", chaos, journal
         self.database = SqliteDatabase(self.path)
         with self.database.transaction() as connection:
-            gateways.register(connection, "s", "gw-1", "x", START_MS)
+            gateways.register(connection, "s", "gw-1", "x", round(journal.device_ms))
         self.life: Life | None = None
         self._size_max = chaos.stream("size").choice((1, 3, 10, 40)) if chaos.has("too_large") else 10**6
         self._loop = journal.clock.loop
