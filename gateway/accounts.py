@@ -124,7 +124,11 @@ class Accounts:
         self._late.resume(connection, self._by_name.values(), start)
         for row in readings.since(connection, start):
             found = by_id.get(row.point_id)
-            self.received_to = max(self.received_to or 0, row.measured_at + row.lag)
+            received_at = row.measured_at + row.lag
+            if (
+                not row.measured_at <= self._spoiled[0] < received_at
+            ):  # else by a clock that was set back since
+                self.received_to = max(self.received_to or 0, received_at)
             if (
                 found is not None
                 and row.value is not None

@@ -56,7 +56,7 @@ async def collect(
             site.control_path,
             {
                 **handlers(
-                    door, clock, lambda: health_of(door, clock).facts, Adoption(site, door, partial(_take_up, brokers))
+                    door, lambda: health_of(door, clock).facts, Adoption(site, door, partial(_take_up, brokers))
                 ),
                 **buffer_handlers(site, door, clock),
             },

@@ -1,6 +1,7 @@
 """What staff and the worker may ask of the collector: each command is one transaction, answered after COMMIT.
 
 The same idempotency key gets the same answer and no second effect. Refusals are ControlError with words for the person.
+Their time is the gateway's best guess: a wall clock in doubt would date an act decades off, and refuse what is right.
 """
 
 from __future__ import annotations
@@ -20,19 +21,18 @@ from gateway.errors import ControlError
 from gateway.ingest import Door
 from gateway.replacement import replace_meter
 from gateway.store import bodies, candidates, events
-from runtime.clock import Clock
 
 Handler = Callable[[Command], Awaitable[dict[str, Any]]]
 
 
 def handlers(
-    door: Door, clock: Clock, status: Callable[[], dict[str, Any]], adoption: Adoption | None = None
+    door: Door, status: Callable[[], dict[str, Any]], adoption: Adoption | None = None
 ) -> Mapping[str, Handler]:
     """Command name → what carries it out. Without ``adoption`` there is no ``adopt``."""
 
     def kept(work: Callable[[sqlite3.Connection, Accounts, Command, int], dict[str, Any]]) -> Handler:
         async def handle(command: Command) -> dict[str, Any]:
-            now = clock.now_ms()
+            now = door.clock.best_ms()
             return await door.execute(
                 lambda connection, accounts: _once(connection, accounts, command, now, work)
             )
@@ -43,18 +43,18 @@ def handlers(
         return status()
 
     known: dict[str, Handler] = {
-        "replace_meter": partial(_replace_meter, door, clock),
+        "replace_meter": partial(_replace_meter, door),
         "acknowledge": kept(_acknowledge), "statement": kept(_statement), "dismiss": kept(_dismiss), "status": say_status,
     }  # fmt: skip
-    return known if adoption is None else {**known, "adopt": partial(_adopt, door, clock, adoption)}
+    return known if adoption is None else {**known, "adopt": partial(_adopt, door, adoption)}
 
 
-async def _adopt(door: Door, clock: Clock, adoption: Adoption, command: Command) -> dict[str, Any]:
+async def _adopt(door: Door, adoption: Adoption, command: Command) -> dict[str, Any]:
     """采用: a candidate becomes a device. What is done outside the transaction has the same effect if it comes again."""
     known = await door.execute(lambda connection, _: events.act(connection, command.key))
     if known is not None:
         return known
-    answer, now = await adoption.adopt(command), clock.now_ms()
+    answer, now = await adoption.adopt(command), door.clock.best_ms()
 
     def keep(connection: sqlite3.Connection, _: Accounts, command: Command, __: int) -> dict[str, Any]:
         forget(connection, command)
@@ -63,9 +63,9 @@ async def _adopt(door: Door, clock: Clock, adoption: Adoption, command: Command)
     return await door.execute(lambda connection, accounts: _once(connection, accounts, command, now, keep))
 
 
-async def _replace_meter(door: Door, clock: Clock, command: Command) -> dict[str, Any]:
+async def _replace_meter(door: Door, command: Command) -> dict[str, Any]:
     """换表: the registers of a meter that was changed for another; the next reading is not judged by the old one's."""
-    now = clock.now_ms()
+    now = door.clock.best_ms()
     answer = await door.execute(
         lambda connection, accounts: _once(connection, accounts, command, now, replace_meter)
     )

@@ -116,13 +116,16 @@ class OpenSlots:
             if settled is None:
                 return []
             sample = settled
-        elif self._pending is not None:
-            self.dips.append(self._pending)
-            self._pending = None
+        else:
+            self._drop_pending()
         self._samples.append(sample)
-        return (
-            self._close_before(quarter_start(sample.at)) if sample.at >= self.open_from + QUARTER_MS else []
-        )
+        if sample.at >= self.open_from + QUARTER_MS:
+            return self._close_before(quarter_start(sample.at))
+        if isinstance(self._spec, CounterSpec) and self.is_waiting:
+            self._collapse(
+                self._spec
+            )  # a mark keeps two registers, and no fall or change of meters between them
+        return []
 
     def catch_up(self) -> list[Interval]:
         """More quarter-hours that the newest sample closes; none when it has closed them all."""
@@ -231,26 +234,26 @@ class OpenSlots:
     def _fall(self, spec: CounterSpec, sample: Sample) -> Sample | None:
         """A register that fell: one step back is rounding, a rollover goes on, else wait for the next sample to tell a
         dip from a reset. None while waiting."""
-        newest = self._samples[-1]
-        if newest.at in spec.replaced:
+        newest, pending = self._samples[-1], self._pending
+        if newest.at in spec.replaced or rise(spec, newest, sample) is not None:
+            self._drop_pending()
             return sample
         if newest.steps - sample.steps == 1:
+            self._drop_pending()
             return Sample(sample.at, newest.steps, sample.tolerance_ms)
-        if rise(spec, newest, sample) is not None:
-            return sample
-        if self._pending is None:
+        if pending is None or sample.steps < pending.steps or spec.is_too_fast(pending, sample):
+            self._drop_pending()  # nobody went on from there: it was a dip, and this may be another
             self._pending = sample
             return None
-        if spec.is_too_fast(
-            self._pending, sample
-        ):  # nobody went on from there: it was a dip, and this may be another
-            self.dips.append(self._pending)
-            self._pending = sample
-            return None
-        self.resets.append((newest, self._pending))
-        self._samples.append(self._pending)
+        self.resets.append((newest, pending))
+        self._samples.append(pending)
         self._pending = None
         return sample
+
+    def _drop_pending(self) -> None:
+        if self._pending is not None:
+            self.dips.append(self._pending)
+            self._pending = None
 
     def _interval(self, start: int) -> Interval:
         if isinstance(self._spec, CounterSpec):

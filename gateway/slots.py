@@ -21,10 +21,12 @@ def quarter_start(ms: int) -> int:
 
 @lru_cache(maxsize=4096)
 def hour_slot(quarter: int, zone: ZoneInfo) -> tuple[int, int]:
-    """The local hour a quarter-hour lies in; zones are whole quarter-hours from UTC, so the cut is exact."""
-    offset = datetime.fromtimestamp(quarter / 1000, zone).utcoffset() or timedelta()
-    start = quarter - (quarter + round(offset.total_seconds() * 1000)) % HOUR_MS
-    return start, start + HOUR_MS
+    """The local hour a quarter-hour lies in; zones are whole quarter-hours from UTC, so the cut is exact. Where a zone moves by
+    half an hour, what is left of an hour before or after is a slot of its own."""
+    offset = _offset_ms(quarter, zone)
+    start = quarter - (quarter + offset) % HOUR_MS
+    same = [at for at in range(start, start + HOUR_MS, QUARTER_MS) if _offset_ms(at, zone) == offset]
+    return same[0], same[-1] + QUARTER_MS
 
 
 @lru_cache(maxsize=4096)
@@ -43,6 +45,10 @@ def month_slot(quarter: int, zone: ZoneInfo) -> tuple[int, int]:
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[int, int]:
     """A local day's first instant and the first of the next."""
     return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
+
+
+def _offset_ms(at: int, zone: ZoneInfo) -> int:
+    return round((datetime.fromtimestamp(at / 1000, zone).utcoffset() or timedelta()).total_seconds() * 1000)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> int:

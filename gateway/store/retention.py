@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.store.shedding import Horizons
+from gateway.timekeeping import EARLIEST_MS
 
 INTERVALS_MAX, CHANGES_MAX, RECORDS_MAX = 2_000, 1_000, 200
 """Rows a step deletes: 1 ms each."""
@@ -24,11 +25,12 @@ RECORDS = {
     "gap": "gap_id IN (SELECT gap_id FROM gap ORDER BY gap_id LIMIT :limit) AND at < :before",
     "event": "event_id IN (SELECT event_id FROM event WHERE start < :before AND state <> 'open'"
     ' AND coalesce("end", start) < :before LIMIT :limit)',
-    "act": "idempotency_key IN (SELECT idempotency_key FROM act WHERE at < :before LIMIT :limit)",
+    "act": "idempotency_key IN (SELECT idempotency_key FROM act WHERE at < :before AND at >= :earliest LIMIT :limit)",
     "statement": "day IN (SELECT day FROM statement WHERE day < :day ORDER BY day LIMIT :limit)",
     "dead_letter": "(uplink, seq) IN (SELECT uplink, seq FROM dead_letter WHERE at < :before LIMIT :limit)",
 }
-"""Table → which of its rows go. Each condition is found along a key or an index."""
+"""Table → which of its rows go. Each condition is found along a key or an index. An act that a clock without a battery dated
+stays: nobody knows that it is old, and its key must have no second effect."""
 
 
 def delivered_changes(connection: sqlite3.Connection, uplinks: Sequence[str], before: int) -> int:
@@ -94,6 +96,7 @@ def old_records(connection: sqlite3.Connection, horizons: Horizons) -> int:
     """Delete some events that are over, acts, statements, gaps, corrections and dead letters; how many."""
     values = {
         "before": horizons.records,
+        "earliest": EARLIEST_MS,
         "day": datetime.fromtimestamp(horizons.records / 1000, UTC).date().isoformat(),
         "limit": RECORDS_MAX,
     }

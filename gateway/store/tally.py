@@ -50,7 +50,12 @@ class Tally:
         """Take up the kept figures, and count what came since. Readings from before there was a tally are left to the first
         audit, which adopts them: a start must not wait for the count of a whole buffer."""
         kept_to = meta(connection, SETTLED_TO)
-        self.settled_to = _settled_at(now) if kept_to is None else int(kept_to)
+        if kept_to is None:
+            kept_to = str(_settled_at(now))
+            put_meta(
+                connection, {SETTLED_TO: kept_to}
+            )  # a start after a crash must count from the same moment
+        self.settled_to = int(kept_to)
         self._count_open(connection)
 
     def _count_open(self, connection: sqlite3.Connection) -> None:

@@ -22,6 +22,8 @@ from runtime import logs
 from runtime.clock import Clock
 
 POISON_REASON_MAX = 500
+GROW_AFTER = 8
+"""Batches that got through before a bigger one is tried again: a limit that is still there costs one request in nine."""
 
 
 async def run_uplink(
@@ -69,6 +71,7 @@ class Drain:
         self._rng = rng or random.Random()  # noqa: S311 - jitter, no secret
         self._log = logs.get("uplink").bind(uplink=uplink.id, to=sender.name)
         self._size_max = uplink.batch_max
+        self._fitted = 0
         self._suspect_size, self._suspect_to = uplink.batch_max, 0
         self._failures = 0
         self._trouble: str | None = None
@@ -120,7 +123,7 @@ class Drain:
             case TooLarge(reason, is_final):
                 if count == 1 and not is_final:
                     return await self._keep(_single_too_large(reason))
-                self._size_max = max(1, count // 2)
+                self._size_max, self._fitted = max(1, count // 2), 0
                 await self._halve(stretch, reason)
             case Poisoned(reason):
                 self._suspect_size, self._suspect_to = max(1, count // 2), stretch.to_seq
@@ -129,11 +132,18 @@ class Drain:
 
     async def _delivered(self, stretch: Stretch, refused: tuple[tuple[int, str], ...]) -> None:
         await self._feed.delivered(self._uplink.id, stretch.to_seq, len(stretch.changes), refused)
+        self._fits()
         if refused:
             self._log.warning("records were refused for ever", count=len(refused), first=refused[0])
         if self._trouble is not None:
             self._log.info("uplink works again", failures=self._failures)
         self._failures, self._trouble = 0, None
+
+    def _fits(self) -> None:
+        """A batch got through: what refused a bigger one may not be there any more."""
+        self._fitted += 1
+        if self._fitted >= GROW_AFTER:
+            self._size_max, self._fitted = min(self._uplink.batch_max, 2 * self._size_max), 0
 
     async def _halve(self, stretch: Stretch, reason: str) -> None:
         """Go on with the first half of a stretch; a record that is alone is put aside with the answer."""

@@ -20,7 +20,7 @@ from gateway.ingest import Door
 from gateway.model import Reading, Readings, groups_of
 from gateway.points import build_points
 from gateway.store.database import open_reader
-from runtime.clock import SystemClock
+from runtime.clock import Clock, SystemClock
 
 STATEMENT: dict[str, Any] = {
     "day": "2026-09-01", "points": 7, "slots_due": 672, "slots_measured": 670, "slots_estimated": 2,
@@ -29,12 +29,12 @@ STATEMENT: dict[str, Any] = {
 
 
 @asynccontextmanager
-async def collector(site: LoadedSite) -> AsyncIterator[Door]:
-    clock = SystemClock()
+async def collector(site: LoadedSite, clock: Clock | None = None) -> AsyncIterator[Door]:
+    clock = clock or SystemClock()
     async with Door(site, build_points(site), clock) as door:
         task = asyncio.create_task(door.run())
         try:
-            async with ControlServer(site.control_path, handlers(door, clock, lambda: {"head": door.head})):
+            async with ControlServer(site.control_path, handlers(door, lambda: {"head": door.head})):
                 yield door
         finally:
             door.close()
@@ -77,6 +77,25 @@ async def test_the_same_key_gets_the_same_answer_and_has_no_second_effect(site: 
         first = await send(site, "k1", "acknowledge", event_id)
         assert await send(site, "k1", "acknowledge", event_id) == first
         assert len(rows(site, "SELECT * FROM act")) == 1
+
+
+class LostClock(SystemClock):
+    """A wall clock that began in 1970; the monotonic one is the machine's."""
+
+    def now_ms(self) -> int:
+        return 86_400_000
+
+
+async def test_a_command_is_dated_by_the_best_guess_where_the_wall_clock_lost_its_time(
+    site: LoadedSite,
+) -> None:
+    async with collector(site) as door:
+        event_id = await open_event(door, site)
+        newest = door.clock.best_ms()
+    async with collector(site, LostClock()) as door:
+        assert not door.clock.is_trusted
+        answer = await send(site, "k1", "acknowledge", event_id)
+        assert answer["acknowledged_at"] > newest - 86_400_000
 
 
 async def test_an_event_that_does_not_exist_is_refused_in_words(site: LoadedSite) -> None:

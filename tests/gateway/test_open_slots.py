@@ -152,3 +152,43 @@ def test_a_fall_from_which_nobody_could_have_risen_so_fast_was_a_dip() -> None:
     (closed,) = slots.add(sample(15, 5_013))
     assert closed.steps == 13
     assert [dip.steps for dip in slots.dips] == [0]
+
+
+def test_two_words_of_garbage_in_a_row_that_fall_are_no_reset() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 90_000))
+    for minute, steps in ((1, 90_001), (2, 40_000), (3, 20_000), (4, 90_004)):
+        slots.add(sample(minute, steps))
+    (closed,) = slots.add(sample(15, 90_015))
+    assert closed.steps == 15
+    assert ([dip.steps for dip in slots.dips], slots.resets) == ([40_000, 20_000], [])
+
+
+def test_two_resets_in_a_row_consume_only_what_came_after() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 5000))
+    for minute, steps in ((5, 5005), (6, 4), (7, 1), (8, 2)):
+        slots.add(sample(minute, steps))
+    (closed,) = slots.add(sample(15, 9))
+    assert closed.steps == 5 + 8
+    assert [(before.steps, after.steps) for before, after in slots.resets] == [(5005, 1)]
+
+
+def test_two_dips_with_a_step_back_between_them_are_no_reset() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 5000))
+    for minute, steps in ((1, 0), (2, 4999), (3, 0), (4, 5001)):
+        slots.add(sample(minute, steps))
+    (closed,) = slots.add(sample(15, 5010))
+    assert (closed.steps, len(slots.dips), slots.resets) == (10, 2, [])
+
+
+def test_a_silent_counter_that_is_replaced_before_it_speaks_again_keeps_what_flowed_through_a_restart() -> (
+    None
+):
+    spec = CounterSpec("m.energy_import", replaced=frozenset({T0 + 9 * MINUTE}))
+    slots = OpenSlots(spec, MINUTE, sample(0, 5000))
+    slots.add(sample(2, 5020))
+    slots.expire(T0 + 20 * MINUTE)
+    slots.add(sample(9, 5090))  # the old meter's last register, told late, and the new one's first
+    slots.add(Sample(T0 + 9 * MINUTE + 1, 7, 2 * MINUTE))
+    again = OpenSlots.restore(spec, MINUTE, slots.mark())
+    (closed,) = again.add(sample(21, 19))
+    assert closed.steps == 90 + 6

@@ -228,6 +228,19 @@ def test_what_was_stamped_just_before_the_clock_went_back_gets_its_right_time(ga
     assert row == (gateway.wall.ms, 0)
 
 
+def test_a_reading_received_by_a_clock_that_was_ahead_casts_no_doubt_on_the_clock_set_right(
+    gateway: Gateway,
+) -> None:
+    gateway.wall.error_ms = HOUR
+    gateway.run(10)
+    received = gateway.clock.now_ms()
+    gateway.commit([Readings((CO2,), gateway.wall.ms - MINUTE, received, [700.0])])
+    gateway.wall.error_ms = 0
+    gateway.run(1)
+    gateway.start()
+    assert gateway.clock.is_trusted
+
+
 def test_the_count_of_readings_balances_after_the_clock_went_back(gateway: Gateway) -> None:
     gateway.wall.error_ms = 5 * HOUR
     gateway.run(90)

@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant
 
 INTERVALS, SLOTS = "tests/gateway/test_intervals.py", "tests/gateway/test_open_slots.py"
 ACCOUNTS, INGEST = "tests/gateway/test_accounts.py", "tests/gateway/test_ingest.py"
+LATE = "tests/gateway/test_late_readings.py"
 DRAIN, VERDICT = "tests/uplinks/test_drain.py", "tests/uplinks/test_verdict.py"
 NATIONAL = "tests/uplinks/national"
 ACCEPT, JUDGE = "tests/district/test_accept.py", "tests/district/test_judge.py"
@@ -105,6 +106,27 @@ MUTANTS = (
         "        return self._slots\n",
         "        return self._slots\n",
         ("tests/gateway/test_stride.py",),
+    ),
+    Mutant(
+        "late_reading_leaves_the_slot_before_alone",
+        "gateway/late_readings.py",
+        "            if slots.reaches_back(sample):\n",
+        "            if slots.reaches_back(sample) and slots.is_behind:\n",
+        (LATE,),
+    ),
+    Mutant(
+        "worse_copy_puts_out_a_good_reading",
+        "gateway/late_readings.py",
+        "        if row[4] > known.quality:",
+        "        if row[4] < known.quality < 0:",
+        (LATE,),
+    ),
+    Mutant(
+        "silent_counter_forgets_its_opening",
+        "gateway/open_slots.py",
+        "            self._collapse(self._spec)  # what came was late itself: its own slot is closed as well\n",
+        "            self._trim()\n",
+        (LATE,),
     ),
     Mutant(
         "every_repeat_is_a_new_row",

@@ -128,7 +128,7 @@ def _statement(door: Door, clock: ScriptClock, number: int) -> Awaitable[object]
     fields = ("points", "slots_due", "slots_measured", "slots_estimated", "slots_missing", "events_opened")
     body = {"day": f"2025-11-{number % 28 + 1:02}", **dict.fromkeys(fields, number)}
     command = Command(f"statement-{number}", "worker", "statement", "", body)
-    return handlers(door, clock, dict)["statement"](command)
+    return handlers(door, dict)["statement"](command)
 
 
 def _deliver(at: int, connection: sqlite3.Connection, _: Accounts) -> None:

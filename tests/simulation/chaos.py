@@ -24,6 +24,8 @@ RATES: dict[str, tuple[float, float]] = {
     # per request to the district
     "request_lost": (0.02, 0.3), "reply_lost": (0.02, 0.3), "copied": (0.1, 0.5), "busy": (0.05, 0.4),
     "refused": (0.05, 0.4), "portal": (0.05, 0.4), "too_large": (0.1, 1.0), "poison": (0.01, 0.05),
+    # per answer to a command of staff
+    "answer_lost": (0.1, 0.6),
     # per statement, COMMIT, reply or PUBACK of the process
     "crash_sql": (0.0002, 0.002), "crash_commit": (0.001, 0.01), "crash_post": (0.02, 0.2), "crash_ack": (0.005, 0.05),
     "commit_fails": (0.001, 0.02), "slow_disk": (0.001, 0.02),
@@ -32,10 +34,11 @@ RATES: dict[str, tuple[float, float]] = {
 SPANS: dict[str, tuple[int, float, float]] = {
     # how many at most, and how long at least and at most (seconds)
     "dead": (3, 60, 1500), "line_down": (2, 30, 900), "broker_down": (2, 30, 900), "outage": (2, 60, 1500),
-    "crash": (4, 0, 0), "stall": (2, 20, 400), "step": (3, 0, 0), "reset": (1, 0, 0),
+    "crash": (4, 0, 0), "stall": (2, 20, 400), "step": (3, 0, 0), "reset": (2, 0, 0), "replaced": (1, 0, 0),
+    "acknowledged": (3, 0, 0),
 }  # fmt: skip
 
-ONCE = ("rollover", "wrong_boot", "drift")
+ONCE = ("rollover", "wrong_boot", "year_boot", "drift")
 FAULTS = (*RATES, *SPANS, *ONCE)
 CHANCE = 0.35
 """Of each fault to be in a run at all: most histories are found between a few of them."""

@@ -19,7 +19,7 @@ from district.sqlite import SqliteDatabase
 from gateway.uplinks.district_http import PostError
 from gateway.uplinks.verdict import Reply, Trouble
 from tests.simulation.chaos import Chaos
-from tests.simulation.journal import START_MS, Journal
+from tests.simulation.journal import Journal
 from tests.simulation.life import Life
 
 JSON = "application/json"
@@ -34,7 +34,7 @@ class District:
         self.path, self.chaos, self.journal = folder / "district.db", chaos, journal
         self.database = SqliteDatabase(self.path)
         with self.database.transaction() as connection:
-            gateways.register(connection, "s", "gw-1", "x", START_MS)
+            gateways.register(connection, "s", "gw-1", "x", round(journal.device_ms))
         self.life: Life | None = None
         self._size_max = chaos.stream("size").choice((1, 3, 10, 40)) if chaos.has("too_large") else 10**6
         self._loop = journal.clock.loop
@@ -44,7 +44,7 @@ class District:
         try:
             batch = body.parse(body.inflate(compressed, "gzip"))
             self._look_at(batch)
-            receipt = accept(self.database, batch, START_MS)
+            receipt = accept(self.database, batch, round(self.journal.device_ms))
         except Refusal as refusal:
             self.chaos.saw(f"district says {refusal.problem.error.value}")
             return Reply(refusal.status, JSON, "", refusal.problem.model_dump_json().encode())

@@ -13,9 +13,6 @@ from typing import Any
 LATE_MS = 25 * 60_000
 """A message this late finds its quarter-hour closed."""
 
-START_MS = 1_763_856_000_000
-"""2025-11-23 00:00 UTC."""
-
 
 @dataclass
 class Clock:
@@ -23,7 +20,7 @@ class Clock:
 
     loop: asyncio.AbstractEventLoop
     drift: float = 0.0
-    marks: list[tuple[float, float]] = field(default_factory=lambda: [(0.0, float(START_MS))])
+    marks: list[tuple[float, float]] = field(default_factory=lambda: [(0.0, 0.0)])
     """(virtual second, wall ms) at the start and after each step."""
 
     def now_ms(self) -> int:
@@ -67,13 +64,25 @@ class Journal:
     receipts: list[tuple[int, int]] = field(default_factory=list)
     """Ranges whose receipt, or last refusal of a single record, reached the gateway."""
     poisoned: dict[int, str] = field(default_factory=dict)
-    device_ms: float = START_MS
+    zone: str = "UTC"
+    device_ms: float = 0.0
     """Wall ms at second 0 by the devices' own clock, which is right."""
+    replaced: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
+    """Point → last ms of a meter that was changed → the register of the next one, as staff were told it was kept."""
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Command key → what staff were answered."""
+    overfull: dict[str, str] = field(default_factory=dict)
+    """Queues that held more than they may."""
     lines: Any = field(default_factory=sha256)
 
     def reply(self, values: dict[str, int]) -> None:
         for point, value in values.items():
             self.said[point].setdefault(self.clock.now_ms(), []).append(value)
+
+    def watch(self, queue: str, waits: int, most: int) -> None:
+        """Of a queue, how much waits in it."""
+        if waits > most:
+            self.overfull.setdefault(queue, f"{waits} {queue}, at most {most} may wait")
 
     @property
     def was_set(self) -> bool:

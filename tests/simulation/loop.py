@@ -63,6 +63,9 @@ class SimLoop(BaseEventLoop):
         self._clock_resolution = 1e-9
         self._busy_to: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
         self._made = 0
+        self._turns, self._turned_at = 0, 0.0
+        self.turns_max = 0
+        """The most turns at one instant: work that makes work for itself, and lets nobody else have their turn."""
         self.set_task_factory(self._make_task)  # type: ignore[arg-type]
 
     def time(self) -> float:
@@ -103,6 +106,8 @@ class SimLoop(BaseEventLoop):
         return _Task(self._made, work, loop=self, **more)
 
     def _run_once(self) -> None:
+        self._turns, self._turned_at = self._turns + 1 if self._turned_at == self._now else 1, self._now
+        self.turns_max = max(self.turns_max, self._turns)
         ready: Any = self._ready  # type: ignore[attr-defined]
         if len(ready) > 1:
             shuffled = list(ready)

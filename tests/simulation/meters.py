@@ -16,6 +16,8 @@ from tests.simulation.chaos import Chaos
 from tests.simulation.journal import Journal
 
 WORD_32 = 2**32
+CHANGE_S = 30.0
+"""So long before and after a meter is changed there is none on the line."""
 EXCEPTIONS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11)
 
 
@@ -28,6 +30,8 @@ class Truth:
     """(from second, steps per second)."""
     modulus: int = WORD_32
     resets: list[float] = field(default_factory=list)
+    begins: dict[float, int] = field(default_factory=dict)
+    """Where the register stands after some of the resets: a new meter's."""
 
     def flow(self, at_s: float) -> float:
         """Steps since second 0, wherever the register stands."""
@@ -40,7 +44,8 @@ class Truth:
     def register(self, at_s: float) -> int:
         past = bisect_right(self.resets, at_s)
         if past:
-            return int(self.flow(at_s) - self.flow(self.resets[past - 1]))
+            begin = self.resets[past - 1]
+            return self.begins.get(begin, 0) + int(self.flow(at_s) - self.flow(begin))
         return (self.start + int(self.flow(at_s))) % self.modulus
 
     def is_steady(self, at_s: float, reach_s: float = 260.0) -> bool:
@@ -99,6 +104,8 @@ class Line:
         chaos, rng, now_s = self.chaos, self.chaos.stream("line"), self.journal.clock.loop.time()
         meter = self.meters[unit_id]
         if chaos.is_down("dead", now_s, str(unit_id)) or chaos.hits("silent"):
+            return
+        if any(abs(now_s - at_s) < CHANGE_S for at_s in meter.truth.begins):
             return
         function, (address, count) = pdu[0], struct.unpack(">HH", pdu[1:])
         delay_s = rng.uniform(0.01, 0.2)

@@ -14,6 +14,7 @@ import gateway.store.intervals
 from gateway.ingest import Door
 from gateway.intervals import CounterSpec, rise
 from gateway.model import Content, Interval
+from gateway.store.events import add_act
 from gateway.uplinks.verdict import Delivered, Reply, judge
 
 
@@ -67,13 +68,12 @@ def gap_written_as_zero() -> AbstractContextManager[object]:
 def dirty_mark_after_commit() -> AbstractContextManager[object]:
     """What late readings touched is kept in memory until the next transaction that looks for it."""
     right, dirty = gateway.store.intervals.mark_dirty, gateway.store.intervals.dirty
-    waiting: dict[int, list[tuple[Any, ...]]] = {}
 
     def mark(connection: sqlite3.Connection, *what: Any) -> None:
-        waiting.setdefault(id(connection), []).append(what)
+        vars(connection).setdefault("waiting", []).append(what)
 
     def look(connection: sqlite3.Connection, *more: Any, **named: Any) -> Any:
-        for what in waiting.pop(id(connection), ()):
+        for what in vars(connection).pop("waiting", ()):
             right(connection, *what)
         return dirty(connection, *more, **named)
 
@@ -87,6 +87,26 @@ def rollover_without_width() -> AbstractContextManager[object]:
         return rise(replace(spec, modulus=None), *more)
 
     return _both(patch("gateway.intervals.rise", wrong), patch("gateway.open_slots.rise", wrong))
+
+
+def command_has_an_effect_each_time() -> AbstractContextManager[object]:
+    def keep(connection: sqlite3.Connection, **act: Any) -> None:
+        connection.execute("DELETE FROM act WHERE idempotency_key = ?", (act["key"],))
+        add_act(connection, **act)
+
+    return _both(
+        patch("gateway.store.events.act", lambda *_: None), patch("gateway.store.events.add_act", keep)
+    )
+
+
+def hour_of_utc() -> AbstractContextManager[object]:
+    """Hours are cut as if every zone were whole hours from UTC."""
+
+    def wrong(quarter: int, _: object) -> tuple[int, int]:
+        start = quarter - quarter % 3_600_000
+        return start, start + 3_600_000
+
+    return patch("gateway.closed_slots.hour_slot", wrong)
 
 
 @contextmanager
@@ -104,7 +124,9 @@ PLANTED: dict[Callable[[], AbstractContextManager[object]], dict[str, float]] = 
     refusal_discards: {"refused": 0.7},
     login_page_taken_for_a_receipt: {"portal": 0.7, "outage": 1},
     gap_written_as_zero: {"dead": 1},
-    dirty_mark_after_commit: {"held": 0.1, "crash_commit": 0.1},
+    dirty_mark_after_commit: {"held": 0.04, "crash_ack": 0.4},
     rollover_without_width: {"rollover": 1},
+    command_has_an_effect_each_time: {"replaced": 1, "answer_lost": 0.5},
+    hour_of_utc: {},
 }
 """Each with the faults it hides behind, and their rates."""

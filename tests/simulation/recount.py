@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from itertools import pairwise
 
 from tests.simulation.site import Known
@@ -9,19 +10,26 @@ from tests.simulation.site import Known
 QUARTER, REACH = 900_000, 120_000
 
 
-def unwrapped(good: list[tuple[int, int]], known: Known) -> list[tuple[int, int]]:
-    """(time, steps since the first reading): over rollovers, without one-sample dips, standing still over a reset."""
+def unwrapped(
+    good: list[tuple[int, int]], known: Known, replaced: Container[int] = ()
+) -> list[tuple[int, int]]:
+    """(time, steps since the first reading): over rollovers, without one-sample dips, standing still over a reset and from
+    the last reading of a meter that was ``replaced`` to the first of the next."""
     line: list[tuple[int, int]] = []
     register = total = 0
     for index, (at, value) in enumerate(good):
-        if line and value < register:
+        if line and line[-1][0] in replaced:
+            pass
+        elif line and value < register:
             after_at, after = good[index + 1] if index + 1 < len(good) else (at, None)
             around = _around(register, value, at - line[-1][0], known)
             if register - value == 1:
                 value = register
             elif around is not None:
                 total += around
-            elif after is not None and (after >= register or _leaps(value, after, after_at - at, known)):
+            elif after is not None and (
+                after >= register or after < value or _leaps(value, after, after_at - at, known)
+            ):
                 continue
         elif line:
             total += value - register
@@ -45,6 +53,15 @@ def _around(before: int, after: int, passed_ms: int, known: Known) -> int | None
     return rise if before >= 0.9 * known.modulus and after <= 0.1 * known.modulus else None
 
 
+def between(line: list[tuple[int, int]], instant: int) -> int:
+    """The line at an instant that it reaches over: straight between two readings, rounded once, half up."""
+    (a_at, a) = [one for one in line if one[0] <= instant][-1]
+    (b_at, b) = next(one for one in line if one[0] >= instant)
+    if b_at == a_at:
+        return a
+    return a + (2 * (b - a) * (instant - a_at) + b_at - a_at) // (2 * (b_at - a_at))
+
+
 def counted(line: list[tuple[int, int]], start: int) -> tuple[str, int | None]:
     """A counter's slot: straight between readings, measured where both ends have neighbours near by."""
     marks, is_near = [], True
@@ -53,14 +70,8 @@ def counted(line: list[tuple[int, int]], start: int) -> tuple[str, int | None]:
         right = [one for one in line if one[0] >= instant][:1]
         if not right:
             return "missing", None
-        (b_at, b) = right[0]
-        (a_at, a) = left[0] if left else line[0]
-        is_near = is_near and bool(left) and instant - a_at <= REACH and b_at - instant <= REACH
-        marks.append(
-            a
-            if b_at <= a_at or not left
-            else a + (2 * (b - a) * (instant - a_at) + b_at - a_at) // (2 * (b_at - a_at))
-        )
+        is_near = is_near and bool(left) and instant - left[0][0] <= REACH and right[0][0] - instant <= REACH
+        marks.append(between(line, instant) if left else line[0][1])
     if not [one for one in line if one[0] < start + QUARTER]:
         return "missing", None
     return ("measured" if is_near else "estimated"), marks[1] - marks[0]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from tests.simulation import balance
 from tests.simulation.chaos import FAULTS, Options
 from tests.simulation.oracle import findings
 from tests.simulation.world import World
@@ -28,6 +29,7 @@ INTERESTING = (
     "commit that failed", "commit reported as failed although it happened", "restart", "redelivered", "old broker",
     "broker held back", "late reply taken", "late copy", "duplicate batch", "district says covered",
     "district says invalid", "district says too_large", "late reading re-opened a slot", "rolled over", "register fell",
+    "two resets in a row", "meter replaced", "command given again", "door full", "boot in 1970", "boot a year ahead",
     *(f"HTTP {status}" for status in (301, 400, 401, 403, 404, 408, 429, 500, 502, 503, 504)),
     *(f"exception {code}" for code in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11)),
     *(f"reply spoilt: {kind}" for kind in ("login page", "no content", "cut off", "other digest", "other range", "firewall")),
@@ -68,6 +70,7 @@ def run(options: Options, planted: Planted = nullcontext) -> Result:
                 found = [
                     *world.failures,
                     *islice(findings(world.journal, world.truths, world.buffer, world.district.path), 50),
+                    *islice(balance.findings(world.journal, world.buffer, world.district.path), 50),
                 ]
             except Exception as error:  # noqa: BLE001 - whatever ends a run is a finding
                 found = ["".join(traceback.format_exception(error))]

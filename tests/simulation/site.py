@@ -14,6 +14,16 @@ from tests.simulation.chaos import Chaos
 from tests.simulation.meters import WORD_32, Meter, Truth
 
 POLL_S = 60.0
+STARTS = (
+    ("Asia/Shanghai", 1_763_911_800_000),  # 2025-11-23 15:30 UTC
+    ("Asia/Shanghai", 1_764_516_600_000),  # 2025-11-30 15:30 UTC: a month ends
+    ("Asia/Kathmandu", 1_763_919_900_000),  # 2025-11-23 17:45 UTC, 45 minutes off
+    ("America/St_Johns", 1_763_953_200_000),  # 2025-11-24 03:00 UTC, half an hour off
+    ("Europe/Berlin", 1_761_438_600_000),  # 2025-10-26 00:30 UTC: the hour before the one that comes twice
+    ("Europe/Berlin", 1_761_517_800_000),  # 2025-10-26 22:30 UTC: a day of 25 hours ends
+    ("Australia/Lord_Howe", 1_775_313_000_000),  # 2026-04-04 14:30 UTC: half an hour comes twice
+)
+"""Where a school may stand and when its story begins: half an hour before an hour, a day or a month ends there."""
 FLOW_MAX = 3.6
 """m³/h: one step (a litre) a second."""
 
@@ -44,10 +54,10 @@ POINTS = {
 
 
 @cache
-def _file() -> SiteFile:
+def _file(zone: str) -> SiteFile:
     return SiteFile.model_validate(
         {
-            "site": {"id": "s", "name": "模拟学校"},
+            "site": {"id": "s", "name": "模拟学校", "timezone": zone},
             "gateway": {"id": "gw-1"},
             "spaces": [{"id": "a", "name": "A", "kind": "building"}],
             "buses": [
@@ -70,8 +80,8 @@ def _file() -> SiteFile:
 
 
 @cache
-def _site() -> LoadedSite:
-    file = _file()
+def _site(zone: str) -> LoadedSite:
+    file = _file(zone)
     polled = [
         device.model_copy(update={"poll_interval_s": POLL_S if device.bus else None})
         for device in file.devices
@@ -81,8 +91,8 @@ def _site() -> LoadedSite:
     return LoadedSite(file, Path(), Path("site.yaml"), profiles)
 
 
-def site_in(folder: Path) -> LoadedSite:
-    site = _site()
+def site_in(folder: Path, zone: str) -> LoadedSite:
+    site = _site(zone)
     return LoadedSite(site.file, folder, folder / "site.yaml", site.profiles)
 
 
@@ -98,6 +108,9 @@ def truth(chaos: Chaos, device: str, steps_s_max: float, modulus: int, end_s: fl
     resets = [at for at, _ in chaos.spans("reset", device)]
     if resets:
         chaos.saw("reset")
+        if rng.random() < 0.5:
+            chaos.saw("two resets in a row")
+            resets = sorted([*resets, resets[0] + rng.uniform(20, 2 * POLL_S)])
     return Truth(start, rates, modulus, resets)
 
 

@@ -2,35 +2,65 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from uuid import UUID
 
+from gateway.ingest import Door
+from gateway.model import Readings
+from gateway.sources.intake import ROOM_WINDOWS, Intake
+from gateway.sources.seam import Delivery
 from tests.simulation.broker import Connection
 from tests.simulation.district_side import Wire
+from tests.simulation.staff import Control
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+ROWS_MAX, WAITING_MAX = 5, 8
+"""Readings that make a commit, and that wait at most: as few as a world with nine points needs to meet a full door."""
 
 TICK_S = 20.0
 """The door looks after its buffer every 5 s; with files as small as here that would be most of a run."""
 
 
-class _Control:
-    """The control socket: nobody calls."""
+def _door(world: World, *arguments: Any) -> Door:
+    """A small door, that is soon full; what waits at it is watched."""
+    return _WatchedDoor(world, *arguments)
 
-    def __init__(self, *_: object) -> None:
-        pass
 
-    async def run(self) -> None:
-        await asyncio.Event().wait()
+class _WatchedDoor(Door):
+    def __init__(self, world: World, *arguments: Any) -> None:
+        super().__init__(*arguments, rows_max=ROWS_MAX)
+        self._world = world
+
+    async def offer(self, groups: Sequence[Readings], accepted: Callable[[], None] | None = None) -> None:
+        if not self._room.is_set():
+            self._world.chaos.saw("door full")
+        await super().offer(groups, accepted)
+        before = self._waiting.rows - sum(len(group.values) for group in groups)
+        self._world.journal.watch("readings at the door before an offer", before, WAITING_MAX - 1)
+
+
+class _WatchedIntake(Intake):
+    world: World
+
+    def put(self, delivery: Delivery) -> None:
+        super().put(delivery)
+        waits = len(self._waiting) + self._offered
+        self.world.journal.watch("messages of a connection", waits, ROOM_WINDOWS * self._window)
+
+
+def _intake(world: World, *arguments: Any) -> Intake:
+    intake = _WatchedIntake(*arguments)
+    intake.world = world
+    return intake
 
 
 @contextmanager
@@ -47,7 +77,10 @@ def in_the_world(world: World) -> Iterator[None]:
         for name, stand_in in {
             "gateway.sources.modbus.Link": world.link,
             "gateway.app.HealthServer": world.health_server,
-            "gateway.app.ControlServer": _Control,
+            "gateway.app.ControlServer": partial(Control, world),
+            "gateway.app.Door": partial(_door, world),
+            "gateway.sources.mqtt.Intake": partial(_intake, world),
+            "gateway.ingest.WAITING_MAX": WAITING_MAX,
             "gateway.app.memory": SimpleNamespace(settle=lambda: None),
             "gateway.sources.mqtt.Connection": partial(Connection, world.broker),
             "gateway.uplinks.district_http.DistrictHttp": partial(Wire, world.district),
@@ -56,6 +89,7 @@ def in_the_world(world: World) -> Iterator[None]:
             "gateway.store.database.uuid": epochs,
             "gateway.ingest.TICK_S": TICK_S,
             "gateway.delivery.SCRUB_S": 3 * TICK_S,
+            "gateway.store.space.BALLAST_BYTES": 4096,
         }.items():
             stack.enter_context(patch(name, stand_in))
         yield

@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulation.chaos import FAULTS, Options
 from tests.simulation.planted import PLANTED, refusal_discards
-from tests.simulation.recount import counted, held, unwrapped
+from tests.simulation.recount import between, counted, held, unwrapped
 from tests.simulation.run import Planted, Result, never_seen, run, run_many, run_seed, shrink
 from tests.simulation.site import POINTS
 
@@ -69,6 +69,14 @@ def test_the_oracles_own_arithmetic_on_a_rollover_a_dip_and_a_gap() -> None:
     known, top = POINTS["w2.volume"], 2**32
     line = unwrapped([(0, top - 10), (60_000, top - 4), (120_000, 2), (180_000, 0), (240_000, 14)], known)
     assert line == [(0, 0), (60_000, 6), (120_000, 12), (240_000, 24)]
+    assert unwrapped([(0, 50), (9, 60), (10, 7), (20, 9)], known, replaced={9}) == [
+        (0, 0),
+        (9, 10),
+        (10, 10),
+        (20, 12),
+    ]
+    assert unwrapped([(0, 90), (1, 40), (2, 20), (3, 95)], known) == [(0, 0), (3, 5)]
+    assert between([(0, 0), (10, 5)], 3) == 2
     assert counted([(0, 0), (890_000, 89), (950_000, 95)], 0) == ("measured", 90)
     assert counted([(0, 0), (1_800_000, 180)], 0) == ("estimated", 90)
     assert counted([(0, 0), (890_000, 89)], 0) == ("missing", None)

@@ -157,3 +157,8 @@ def test_records_go_after_three_years_and_open_events_never(shelf: Shelf) -> Non
     assert retention.old_records(shelf.connection, horizons(NOW, 2.0)) == len(retention.RECORDS)
     left = {table: shelf.one(f"SELECT count(*) FROM {table}") for table in retention.RECORDS}
     assert left == {**dict.fromkeys(retention.RECORDS, 1), "event": 3}
+
+
+def test_an_act_that_a_clock_in_1970_dated_keeps_its_key(shelf: Shelf) -> None:
+    shelf.connection.execute("INSERT INTO act VALUES ('k', ?, 'u', 'note', 's', '{}', '{}')", (DAY_MS,))
+    assert retention.old_records(shelf.connection, horizons(NOW, 2.0)) == 0

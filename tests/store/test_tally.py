@@ -172,3 +172,12 @@ def test_p12_a_clock_that_leapt_ahead_and_came_back_leaves_the_count_as_it_was(s
     shelf.restart()
     assert reconciled(shelf) == 0
     assert shelf.balances()
+
+
+def test_p2_a_crash_before_the_first_quarter_hour_is_over_loses_no_count(shelf: Shelf) -> None:
+    shelf.take(shelf.at(1, 500), shelf.at(2, 501))
+    assert reconciled(shelf) == 0
+    shelf.now += 2 * QUARTER_MS
+    shelf.restart()
+    assert reconciled(shelf) == 0
+    assert shelf.balances()

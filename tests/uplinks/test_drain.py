@@ -117,6 +117,14 @@ async def test_a_batch_that_is_too_large_is_split_until_it_fits(line: Line) -> N
     assert len(line.front.seen) == 2 + 4  # tens, and they stay tens
 
 
+async def test_a_size_that_was_cut_grows_again_when_batches_get_through(line: Line) -> None:
+    line.front.script.extend([canned("413 Too Large")] * 5)  # 40 → 20 → 10 → 5 → 2 → 1
+    feed = MemoryFeed(rows(200))
+    assert await drained(line.uplink(batch_max=40), feed) == []
+    assert (feed.count, feed.dead) == (200, {})
+    assert len(line.front.seen) == 5 + 4 * 8 + 5  # of 1, 2, 4 and 8, then of 16 what is left
+
+
 async def test_a_single_record_is_given_up_as_too_large_only_by_the_district(line: Line) -> None:
     feed = MemoryFeed(rows(2))
     line.front.script.extend(
