@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from bench import backlog, district_ingest, full_buffer, modbus_poll, mqtt_ingest, reading_store
+from bench import backlog, district_ingest, full_buffer, modbus_poll, mqtt_ingest, reading_store, upload_leg
+
+TABLES = (reading_store, full_buffer, modbus_poll, mqtt_ingest, backlog, upload_leg, district_ingest)
 
 if __name__ == "__main__":
-    for one in (reading_store, full_buffer, modbus_poll, mqtt_ingest, backlog, district_ingest):
+    for one in TABLES:
         print(one.table(), flush=True)

@@ -22,6 +22,7 @@ def cross_check(draft: Draft, data: dict[Any, Any]) -> list[Finding]:
     return [
         *duplicate_ids(data),
         *references(draft),
+        *filters(draft),
         *cycles(draft),
         *time_zone(draft),
         *ports(draft),
@@ -60,6 +61,15 @@ def references(draft: Draft) -> Iterator[Finding]:
             ("broker", device.broker, "brokers", "broker"),
         ):
             yield from _reference(draft, ("devices", index, key), value, section, word)
+
+
+def filters(draft: Draft) -> Iterator[Finding]:
+    """Spaces that an uplink is to send exist."""
+    for index, uplink in draft.uplinks.items():
+        for number, space in enumerate(uplink.only.spaces or ()):
+            yield from _reference(
+                draft, ("uplinks", index, "only", "spaces", number), space, "spaces", "space"
+            )
 
 
 def _reference(draft: Draft, path: DocPath, value: str | None, section: str, word: str) -> Iterator[Finding]:

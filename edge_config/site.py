@@ -5,6 +5,7 @@ Pure once loaded; ``loader`` reads the files and reports what is wrong.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from functools import cached_property
@@ -90,6 +91,17 @@ class LoadedSite:
         file = self.file.model_copy(update={"devices": (*self.file.devices, device)})
         profiles = {**self.profiles, device.profile: profile}
         return replace(self, file=file, profiles=profiles, adopted=(*self.adopted, device.id))
+
+    def lies_in(self, space_id: str, outer: Collection[str]) -> bool:
+        """Whether a space is one of ``outer`` or inside one of them."""
+        seen: set[str] = set()
+        here: str | None = space_id
+        while here is not None and here not in seen:
+            if here in outer:
+                return True
+            seen.add(here)
+            here = self.spaces[here].within
+        return False
 
     def building_of(self, space_id: str | None) -> Space | None:
         """The building a space lies in, or None for what lies in none."""

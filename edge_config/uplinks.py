@@ -14,12 +14,15 @@ Receipt = Literal["batch", "record", "none"]
 
 
 class UplinkFilter(Section):
-    """What goes up: quantity groups of ``devices.quantities`` (energy, water, air, canteen, disinfection, …) and periods.
+    """What goes up: quantity groups of ``devices.quantities`` (energy, water, air, canteen, disinfection, …), periods, spaces
+    with all that is inside them, and kinds of change.
 
-    Events and point descriptions always go up."""
+    Who the school is and what its points are always goes up; quantities, periods and spaces hold back intervals only."""
 
     quantities: tuple[str, ...] | None = None
     periods: tuple[Literal["15min", "hour", "day", "month"], ...] | None = None
+    spaces: tuple[Id, ...] | None = Field(default=None, min_length=1)
+    kinds: tuple[Literal["interval", "event", "gap", "statement"], ...] | None = None
 
 
 class UplinkBase(Section):
@@ -31,8 +34,11 @@ class UplinkBase(Section):
     """Keys that name a file that may be read by everybody."""
     folder_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that name a folder, which need not exist yet."""
+    lanes: ClassVar[bool] = True
+    """After an outage what is new goes before what has waited. False where the receiver must have all in one order."""
     receipt: ClassVar[Receipt] = "none"
-    """What of it the receiver acknowledges by its own word; what is ``none`` counts as sent, never as delivered."""
+    """What tells that something arrived: a word for the whole batch, one for each record, or nothing. Without any it is
+    sent twice on doubt, shown as unconfirmed (未确认) and never counted as 上传率."""
 
     id: Id
     only: UplinkFilter = UplinkFilter()

@@ -32,6 +32,7 @@ from gateway.sources.polled import AnyDevice
 from gateway.sources.recording import Recorder
 from gateway.sources.seam import Exchange
 from gateway.store import candidates
+from gateway.uplink_commands import uplink_handlers
 from gateway.uplinks.national.figures import CentreMetrics
 from runtime import logs, memory
 from runtime.clock import Clock
@@ -59,6 +60,7 @@ async def collect(
                     door, lambda: health_of(door, clock).facts, Adoption(site, door, partial(_take_up, brokers))
                 ),
                 **buffer_handlers(site, door, clock),
+                **uplink_handlers(site, door, clock),
             },
         )  # fmt: skip
         memory.settle()

@@ -14,7 +14,7 @@ from gateway.ingest import Door
 from gateway.store.aside import is_malformed
 from gateway.store.scrub import Scrub
 from gateway.uplinks.drain import run_uplink
-from gateway.uplinks.feed import Identity
+from gateway.uplinks.feed import Feed, Identity
 from gateway.uplinks.kinds import Speaker, sender_of
 from gateway.uplinks.present import speaking
 from runtime import logs
@@ -36,16 +36,16 @@ async def deliver(site: LoadedSite, door: Door, clock: Clock) -> None:
                 speaker = Speaker(identity, site, lambda: door.points, feed, clock)
                 group.create_task(_until_renewed(door))
                 for uplink, wake in uplinks:
-                    group.create_task(_run(uplink, speaker, wake))
+                    group.create_task(_run(uplink, speaker, feed, wake))
         except* RenewedError:
             log.info("the buffer begins another epoch, uplinks begin again")
         except* sqlite3.DatabaseError as errors:
             await _hand_over(door, errors)
 
 
-async def _run(uplink: Uplink, speaker: Speaker, wake: asyncio.Event) -> None:
+async def _run(uplink: Uplink, speaker: Speaker, feed: Feed, wake: asyncio.Event) -> None:
     async with sender_of(uplink, speaker) as sender, speaking(sender):
-        await run_uplink(uplink, speaker.identity.gateway, speaker.feed, sender, speaker.clock, wake)
+        await run_uplink(uplink, speaker.identity.gateway, feed, sender, speaker.clock, wake)
 
 
 async def scrub(path: Path, door: Door, clock: Clock) -> None:
@@ -81,8 +81,15 @@ async def _hand_over(door: Door, errors: BaseExceptionGroup[sqlite3.DatabaseErro
 
 
 def with_paths(site: LoadedSite, uplink: Uplink) -> Uplink:
-    """Relative paths in a site file start at its folder."""
+    """Relative paths in a site file start at its folder; spaces that go up are named with all that is inside them."""
     keys = (*uplink.secret_keys, *uplink.file_keys, *uplink.folder_keys)
     named = {key: getattr(uplink, key) for key in keys}
     paths = {key: str(site.folder / name) for key, name in named.items() if name is not None}
-    return uplink.model_copy(update=paths)
+    only = uplink.only.model_copy(update={"spaces": _with_inner(site, uplink.only.spaces)})
+    return uplink.model_copy(update={**paths, "only": only})
+
+
+def _with_inner(site: LoadedSite, spaces: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if spaces is None:
+        return None
+    return tuple(name for name in site.spaces if site.lies_in(name, spaces))

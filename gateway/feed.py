@@ -1,4 +1,4 @@
-"""The change feed as an uplink sees it: reads on a connection of its own, moves its cursor through the ingest door."""
+"""The change feed as an uplink sees it: reads on a connection of its own, moves its place through the ingest door."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from edge_config.site import LoadedSite
+from gateway import fencing, shortfall
 from gateway.accounts import Accounts
 from gateway.errors import DamagedRowError, RenewedError, StoreError
 from gateway.ingest import Door
 from gateway.model import Change, Quality
+from gateway.place import Lane, Leg, Place, Range
 from gateway.store import changes, points, uplinks
 from gateway.store.database import epoch_of, open_reader
 from gateway.store.scrub import mend
-from gateway.uplinks.feed import Latest, UplinkState
+from gateway.uplinks.feed import Latest, Outcome
 from runtime.clock import Clock
 
 if TYPE_CHECKING:
@@ -28,12 +30,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class BufferFeed:
-    """Implements ``uplinks.feed.Feed`` over the buffer. Use ``async with``."""
+class FeedReader:
+    """Implements ``uplinks.feed.FeedReads`` over the buffer, read-only, also beside a collector. Use ``async with``."""
 
-    def __init__(self, site: LoadedSite, door: Door, clock: Clock) -> None:
-        self._path, self._door, self._clock = site.buffer_path, door, clock
-        self._site = site
+    def __init__(self, site: LoadedSite, clock: Clock) -> None:
+        self._path, self._site, self._clock = site.buffer_path, site, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="feed")
         self._connection: sqlite3.Connection | None = None
         self.epoch = ""
@@ -52,16 +53,14 @@ class BufferFeed:
         return await self._read(lambda: changes.head(self._reader))
 
     async def read(self, after_seq: int, limit: int) -> list[Change]:
-        """What is damaged is taken out and told before anything behind it is given out."""
-        while True:
-            try:
-                return await self._read(lambda: changes.read(self._reader, after_seq, limit))
-            except DamagedRowError as damage:
-                await mended(self._door, damage.table, damage.key)
+        return await self._read(lambda: changes.read(self._reader, after_seq, limit))
 
-    async def state(self, uplink: str) -> UplinkState:
-        cursor, batch_to = await self._read(lambda: uplinks.state(self._reader, uplink))
-        return UplinkState(cursor=cursor, batch_to=batch_to)
+    async def state(self, uplink: str) -> Place:
+        return await self._read(lambda: uplinks.state(self._reader, uplink))
+
+    async def made_between(self, start: int, end: int) -> tuple[int, int]:
+        """(from_seq, to_seq] of the changes made in [start, end) (UTC ms); reads the whole feed."""
+        return await self._read(lambda: changes.made_between(self._reader, start, end))
 
     async def quantities(self) -> Mapping[str, str]:
         return await self._read(lambda: points.quantities(self._reader))
@@ -80,27 +79,8 @@ class BufferFeed:
     async def day(self, day: date) -> DayRecords:
         return await self._read(lambda: self._questions.day_records(day))
 
-    async def begin(self, uplink: str, to_seq: int) -> None:
-        def work(connection: sqlite3.Connection) -> None:
-            uplinks.begin(connection, uplink, to_seq)
-            self._door.sent(to_seq)
-
-        await self._write(work)
-
-    async def delivered(
-        self, uplink: str, to_seq: int, count: int, refused: Sequence[tuple[int, str]]
-    ) -> None:
-        now = self._clock.now_ms()
-        await self._write(
-            lambda connection: uplinks.delivered(connection, uplink, to_seq, count, refused, now)
-        )
-
-    async def skip(self, uplink: str, to_seq: int) -> None:
-        await self._write(lambda connection: uplinks.skip(connection, uplink, to_seq))
-
-    async def failed(self, uplink: str, message: str) -> None:
-        now = self._clock.now_ms()
-        await self._write(lambda connection: uplinks.failed(connection, uplink, message, now))
+    async def spaces(self) -> Mapping[str, str]:
+        return await self._read(lambda: points.spaces(self._reader))
 
     @cached_property
     def _questions(self) -> Reader:
@@ -118,13 +98,88 @@ class BufferFeed:
     async def _read(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
-    async def _write(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        def inside(connection: sqlite3.Connection, _: Accounts) -> None:
+
+class BufferFeed(FeedReader):
+    """Implements ``uplinks.feed.Feed``."""
+
+    def __init__(self, site: LoadedSite, door: Door, clock: Clock) -> None:
+        super().__init__(site, clock)
+        self._door = door
+
+    async def read(self, after_seq: int, limit: int) -> list[Change]:
+        """What is damaged is taken out and told before anything behind it is given out."""
+        while True:
+            try:
+                return await super().read(after_seq, limit)
+            except DamagedRowError as damage:
+                await mended(self._door, damage.table, damage.key)
+
+    async def begin(self, uplink: str, leg: Leg) -> bool:
+        def work(connection: sqlite3.Connection, _: Accounts) -> bool:
+            has_begun = uplinks.begin(connection, uplink, leg)
+            if has_begun:
+                self._door.sent(leg.to_seq)
+            return has_begun
+
+        return await self._write(work)
+
+    async def delivered(self, uplink: str, leg: Leg, outcome: Outcome) -> Sequence[Range]:
+        now = self._clock.now_ms()
+
+        def work(connection: sqlite3.Connection, accounts: Accounts) -> Sequence[Range]:
+            held, refused = outcome.held, outcome.refused
+            missing = [] if held is None else shortfall.missing(connection, uplink, leg, held)
+            again = [seq for seq, _ in refused] if changes.descriptions_in(connection, missing) else []
+            uplinks.delivered(
+                connection, uplink, leg, outcome.count - len(again), [] if again else refused, now,
+                by_receipt=outcome.by_receipt,
+            )  # fmt: skip
+            if missing:
+                shortfall.resend(connection, accounts.log, uplink, missing, again, now)
+            return missing
+
+        return await self._write(work)
+
+    async def skip(self, uplink: str, leg: Leg) -> None:
+        await self._write(lambda connection, _: uplinks.skip(connection, uplink, leg))
+
+    async def cut(self, uplink: str, lane: Lane, at: int) -> None:
+        await self._write(lambda connection, _: uplinks.cut(connection, uplink, lane, at))
+
+    async def split(self, uplink: str, more_than: int) -> bool:
+        """Descriptions of points that would stay behind are appended again: the live lane's intervals need them."""
+        now, place = self._clock.now_ms(), await self.state(uplink)
+        front = place.ranges[-1][1] if place.ranges else place.cursor
+        if await self.head() - front <= more_than:
+            return False
+        told = await self._read(lambda: changes.descriptions_in(self._reader, [(front, 2**62)]))
+
+        def work(connection: sqlite3.Connection, accounts: Accounts) -> bool:
+            is_split = uplinks.split(connection, uplink, changes.head(connection), more_than)
+            if is_split:
+                changes.append_again(connection, accounts.log, told, now)
+                accounts.log.flush(connection)
+            return is_split
+
+        return await self._write(work)
+
+    async def failed(self, uplink: str, message: str) -> None:
+        now = self._clock.now_ms()
+        await self._write(lambda connection, _: uplinks.failed(connection, uplink, message, now))
+
+    async def fenced(self, uplink: str, *, is_fenced: bool) -> None:
+        now = self._clock.now_ms()
+        await self._write(
+            lambda connection, accounts: fencing.tell(connection, accounts, uplink, now, is_fenced=is_fenced)
+        )
+
+    async def _write(self, work: Callable[[sqlite3.Connection, Accounts], T]) -> T:
+        def inside(connection: sqlite3.Connection, accounts: Accounts) -> T:
             if epoch_of(connection) != self.epoch:  # its seqs are not those of the file that was read
                 raise RenewedError("the buffer begins another epoch; its feed must be opened again")
-            work(connection)
+            return work(connection, accounts)
 
-        await self._door.execute(inside)
+        return await self._door.execute(inside)
 
 
 async def mended(door: Door, table: str, key: tuple[object, ...]) -> bool:

@@ -145,6 +145,16 @@ class Door:
         self._validator.add({point.name: point for point in points})
         await self._open_again()
 
+    async def begin_epoch(self, work: Callable[[sqlite3.Connection, Callable[[], str]], T]) -> T:
+        """Run ``work``, which may begin another epoch by calling its second argument; who reads the feed then begins again."""
+        answer = await self.execute(
+            lambda connection, accounts: work(
+                connection, partial(self._opening.renew, connection, accounts.log.head)
+            )
+        )
+        await self._open_again()
+        return answer
+
     def forget(self, points: Iterable[str]) -> None:
         """Judge the next reading of these points by itself: their meter is another one now."""
         self._validator.forget(points)

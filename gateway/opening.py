@@ -13,7 +13,7 @@ from edge_config.site import LoadedSite
 from gateway import damage
 from gateway.accounts import Accounts
 from gateway.errors import DamagedBufferError, StoreError
-from gateway.store import carry, changes, high_water, points, proof, readings
+from gateway.store import carry, changes, high_water, points, proof, readings, uplinks
 from gateway.store.aside import is_headless, is_malformed, set_aside, waiting
 from gateway.store.changes import ChangeLog
 from gateway.store.database import epoch_of, new_epoch, open_writer
@@ -97,6 +97,15 @@ class Opening:
         if self._water is not None:
             self._water.sent(to_seq)
 
+    def renew(self, connection: sqlite3.Connection, head: int) -> str:
+        """Begin another epoch inside a transaction; the second witness knows both until it has committed."""
+        before = high_water.read(self._path)
+        epoch = new_epoch(connection)
+        uplinks.begin_epoch(connection)
+        self.close()
+        self._water = HighWater(self._path, epoch, head, before)
+        return epoch
+
     def close(self) -> None:
         if self._water is not None:
             self._water.close()
@@ -151,10 +160,7 @@ class Opening:
         log.error("the end of the buffer is gone", after_seq=loss.after, to_seq=loss.to)
         if was_there:
             new_epoch(connection)
-            connection.execute(
-                "UPDATE uplink SET cursor = min(cursor, ?), batch_to = NULL",
-                (loss.after,),
-            )
+            uplinks.begin_epoch(connection, loss.after)
         damage.tell_loss(connection, changed, self._site.file, loss, now)
         return witness if was_there else None
 

@@ -17,7 +17,8 @@ WAITING_TOO_LONG_MS = 10 * MINUTE_MS
 
 @dataclass(frozen=True, slots=True)
 class UplinkCard:
-    """``state`` ok, warn (something waits too long) or alarm (the last try failed)."""
+    """``state`` ok, warn (something waits too long), alarm (the last try failed) or off. ``backfill`` is what waits
+    behind what is new since an outage; empty without one. ``delivered`` is sent, not confirmed, where there are no receipts."""
 
     id: str
     destination: str
@@ -29,6 +30,8 @@ class UplinkCard:
     delivered: str
     refused: int
     error: str
+    receipt: str
+    backfill: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +63,29 @@ def uplink_card(desk: Desk, row: UplinkRow) -> UplinkCard:
     failed = row.error is not None and (row.delivered_at is None or (row.error_at or 0) > row.delivered_at)
     age = desk.now_ms - row.waiting_since if row.waiting and row.waiting_since is not None else 0
     state = (
-        "alarm" if failed else "warn" if age > WAITING_TOO_LONG_MS else "ok" if row.delivered_at else "off"
+        "off"
+        if row.is_paused
+        else "alarm"
+        if failed
+        else "warn"
+        if age > WAITING_TOO_LONG_MS
+        else "ok"
+        if row.delivered_at
+        else "off"
     )
     return UplinkCard(
         row.uplink,
         row.destination,
         state,
-        words(f"upload.{state}"),
+        words("upload.paused" if row.is_paused else f"upload.{state}"),
         times.ago(row.delivered_at),
         f"{row.waiting:,}",
         times.span(age) if age >= MINUTE_MS else "",
         f"{row.delivered:,}",
         row.refused,
         row.error or "",
+        words(f"upload.receipt.{row.receipt}"),
+        next((f"{lane.waiting:,}" for lane in row.lanes if lane.lane == "backfill"), ""),
     )
 
 

@@ -1,4 +1,4 @@
-"""``campus-gateway buffer check | stats | backup | restore | salvage``: the buffer, looked after by hand (缓冲区)."""
+"""``campus-gateway buffer check | stats | backup | restore | salvage | new-epoch``: the buffer, looked after by hand (缓冲区)."""
 
 from __future__ import annotations
 
@@ -147,6 +147,25 @@ def salvage(site: Path, file: Path | None, quiet: bool) -> None:
         click.echo(f"{one.name}: {counts}; {len(answer['lost'])} stretches lost")
     if not files:
         click.echo("nothing waits to be salvaged")
+
+
+@buffer.command("new-epoch")
+@site_argument
+@click.option("--user", default=None, help="Who decides so (default: the user of this shell).")
+@click.confirmation_option(
+    prompt="Is the other machine stopped, and this one the gateway? 另一台已停, 由本机上报?"
+)
+def new_epoch(site: Path, user: str | None) -> None:
+    """Decide that this machine is the gateway (由本机上报): where a card was copied or an old backup restored, the district has
+    stopped one of two. What is not delivered goes up under another epoch. The collector must be running."""
+    from gateway.control import client
+
+    loaded = _site(site)
+    command = client.Command(
+        f"new-epoch-{uuid.uuid4().hex}", user or getpass.getuser(), "new_epoch", loaded.file.gateway.id
+    )
+    answer = asyncio.run(client.send(loaded.control_path, command))
+    click.echo(f"{loaded.file.gateway.id}: 由本机上报 sends under epoch {answer['epoch']}")
 
 
 async def _asked(site: LoadedSite, name: str, path: Path, shown: Any) -> dict[str, Any] | None:

@@ -45,7 +45,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bus": ("gateway.cli.bus:bus", "Put a bus into service (总线调试): scan, read, doctor, replay."),
     "buffer": (
         "gateway.cli.buffer:buffer",
-        "Look after the buffer (缓冲区): check, stats, backup, restore, salvage.",
+        "Look after the buffer (缓冲区): check, stats, backup, restore, salvage, new-epoch.",
+    ),
+    "uplink": (
+        "gateway.cli.uplink:uplink",
+        "Look after the uplinks (上传): status, test, resend, pause, resume, explain.",
     ),
     "meter": ("gateway.cli.meter:meter", "Tell the gateway of a meter (表计): that it was replaced."),
     "verify-sheet": (

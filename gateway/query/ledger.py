@@ -10,25 +10,30 @@ import sqlite3
 from dataclasses import dataclass
 
 from gateway.model import QUARTER_MS, Content
+from gateway.place import Range
 from gateway.query.completeness import due_until
 from gateway.query.known_points import KnownPoint
 from gateway.query.snapshot import Snapshot
+from gateway.query.uplinks import ranges_of
 from gateway.query.views import LedgerSlot
 from gateway.slots import quarter_start
 
-WAITING, DELIVERED, REFUSED = "waiting", "yes", "refused"
+WAITING, DELIVERED, REFUSED, UNCONFIRMED = "waiting", "yes", "refused", "unconfirmed"
 
 
 @dataclass(frozen=True, slots=True)
 class _Uplink:
     name: str
-    cursor: int
+    has_receipts: bool
+    ranges: list[Range]
     refused: frozenset[int]
 
     def says(self, seq: int) -> str:
         if seq in self.refused:
             return REFUSED
-        return DELIVERED if seq <= self.cursor else WAITING
+        if not any(low < seq <= high for low, high in self.ranges):
+            return WAITING
+        return DELIVERED if self.has_receipts else UNCONFIRMED
 
 
 def ledger(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> list[LedgerSlot]:
@@ -57,13 +62,16 @@ def _slot(at: int, row: tuple[str, float, int, int] | None, uplinks: list[_Uplin
 
 
 def _uplinks(snapshot: Snapshot, seqs: list[int]) -> list[_Uplink]:
-    names = [uplink.id for uplink in snapshot.site.file.uplinks if uplink.enabled]
-    return [_Uplink(name, _cursor(snapshot.db, name), _refused(snapshot.db, name, seqs)) for name in names]
-
-
-def _cursor(connection: sqlite3.Connection, uplink: str) -> int:
-    row = connection.execute("SELECT cursor FROM uplink WHERE uplink = ?", (uplink,)).fetchone()
-    return int(row[0]) if row else 0
+    return [
+        _Uplink(
+            uplink.id,
+            uplink.receipt != "none",
+            ranges_of(snapshot.db, uplink.id),
+            _refused(snapshot.db, uplink.id, seqs),
+        )
+        for uplink in snapshot.site.file.uplinks
+        if uplink.enabled
+    ]
 
 
 def _refused(connection: sqlite3.Connection, uplink: str, seqs: list[int]) -> frozenset[int]:

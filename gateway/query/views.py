@@ -188,9 +188,18 @@ class DeviceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class UplinkLane:
+    """``live`` or ``backfill`` (补传): how many changes wait in it, and since when the oldest of them (UTC ms)."""
+
+    lane: str
+    waiting: int
+    waiting_since: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class UplinkRow:
-    """Where an uplink stands. ``waiting`` counts changes behind the head; ``waiting_since`` is when the oldest of
-    them was made (UTC ms)."""
+    """Where an uplink stands. ``waiting`` counts changes behind the head that are not delivered; ``waiting_since`` is when the
+    oldest of them was made (UTC ms). ``receipt`` is what tells that something arrived: batch, record or none."""
 
     uplink: str
     kind: str
@@ -204,6 +213,9 @@ class UplinkRow:
     delivered_at: int | None
     error: str | None
     error_at: int | None
+    receipt: str
+    lanes: list[UplinkLane]
+    is_paused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +234,8 @@ class Completeness:
 @dataclass(frozen=True, slots=True)
 class LedgerSlot:
     """One due quarter-hour of a point: its content and measured share, whether it was revised after it had closed, and by
-    uplink ``yes`` (a receipt for the newest revision), ``waiting`` or ``refused``."""
+    uplink ``yes`` (a receipt for the newest revision), ``unconfirmed`` (sent over a wire without receipts), ``waiting`` or
+    ``refused``."""
 
     start: int
     content: str

@@ -23,6 +23,7 @@ from gateway.store.database import epoch_of, new_epoch, open_reader, open_writer
 from gateway.store.high_water import HighWater, path_of
 from gateway.store.proof import seal
 from gateway.store.space import wal_bytes
+from gateway.store.uplinks import begin_epoch
 from gateway.store.wal import LONG_BYTES
 
 BLOCK = 1 << 20
@@ -103,6 +104,7 @@ def restore(backup: Path, path: Path, now: int, *, replace: bool) -> str:
         with closing(open_writer(part)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             epoch = new_epoch(connection)
+            begin_epoch(connection)
             seal(connection)
             connection.execute("COMMIT")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

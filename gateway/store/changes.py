@@ -77,6 +77,40 @@ def _change(row: tuple[Any, ...]) -> Change:
     return Change(seq, kind, key, revision, body)
 
 
+def made_between(connection: sqlite3.Connection, start: int, end: int) -> tuple[int, int]:
+    """(from_seq, to_seq] of the changes made in [start, end) ms; an empty stretch where there is none."""
+    row = connection.execute(
+        "SELECT min(seq), max(seq) FROM change WHERE at >= ? AND at < ?", (start, end)
+    ).fetchone()
+    return (int(row[0]) - 1, int(row[1])) if row[0] is not None else (0, 0)
+
+
+DESCRIPTIONS = "kind IN ('site', 'point')"
+"""What a receiver must know before it can take a point's intervals."""
+
+
+def descriptions_in(connection: sqlite3.Connection, stretches: Sequence[tuple[int, int]]) -> list[int]:
+    """The seqs of those that lie in (from, to] of ``stretches``, the newest of each key. Reads through the stretches."""
+    newest: dict[str, int] = {}
+    for low, high in stretches:
+        rows = connection.execute(
+            f"SELECT key, seq FROM change WHERE seq > ? AND seq <= ? AND {DESCRIPTIONS} ORDER BY seq",
+            (low, high),
+        )
+        newest.update(rows)
+    return sorted(newest.values())
+
+
+def append_again(connection: sqlite3.Connection, log: ChangeLog, seqs: Sequence[int], at: int) -> None:
+    """Tell changes once more, under their own keys and revisions: a receiver has their effect once. The caller flushes."""
+    for seq in seqs:
+        row = connection.execute(
+            "SELECT kind, key, revision, body FROM change WHERE seq = ?", (seq,)
+        ).fetchone()
+        if row is not None:
+            log.append(row[0], row[1], row[2], at, row[3])
+
+
 def quarantine_row(connection: sqlite3.Connection, row: Sequence[Any]) -> None:
     """Take a damaged change (``PROVEN``) out of the feed."""
     at = row[4] if isinstance(row[4], int) else 0

@@ -140,7 +140,9 @@ def read(buffer: Path) -> Witness | None:
 def loss(connection: sqlite3.Connection, witness: Witness) -> Loss | None:
     """What the witness saw and the buffer, of the same epoch, does not hold."""
     newest, cursor = connection.execute(
-        "SELECT (SELECT max(seq) FROM change), (SELECT max(max(cursor, coalesce(batch_to, 0))) FROM uplink)"
+        "SELECT (SELECT max(seq) FROM change), "
+        " (SELECT max(max(cursor, coalesce(batch_to, 0), coalesce(live_to, 0), coalesce((SELECT max(to_seq) FROM uplink_range"
+        " WHERE uplink_range.uplink = uplink.uplink), 0))) FROM uplink)"
     ).fetchone()
     head = max(newest or 0, 0 if newest else (cursor or 0))
     seen = max(witness.head, witness.sent, cursor or 0)

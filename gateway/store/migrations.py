@@ -122,6 +122,24 @@ SCHEMA_6 = (
         measured_at INTEGER NOT NULL, value INTEGER, quality INTEGER NOT NULL, reason TEXT, crc INTEGER NOT NULL)""",
 )
 
+SCHEMA_7 = (
+    # What is delivered ahead of the cursor, and what no batch of this epoch covers; see ``gateway.place``.
+    """CREATE TABLE uplink_range (
+        uplink TEXT NOT NULL, from_seq INTEGER NOT NULL, to_seq INTEGER NOT NULL,
+        PRIMARY KEY (uplink, from_seq)) WITHOUT ROWID""",
+    """CREATE TABLE uplink_void (
+        uplink TEXT NOT NULL, from_seq INTEGER NOT NULL, to_seq INTEGER NOT NULL,
+        PRIMARY KEY (uplink, from_seq)) WITHOUT ROWID""",
+    "ALTER TABLE uplink ADD COLUMN live_to INTEGER",
+    "ALTER TABLE uplink ADD COLUMN passed_from INTEGER",
+    "ALTER TABLE uplink ADD COLUMN live_passed_from INTEGER",
+    "ALTER TABLE uplink ADD COLUMN paused INTEGER NOT NULL DEFAULT 0",
+    # Which stretches a filter had left empty before was not kept.
+    "INSERT INTO uplink_void SELECT uplink, 0, cursor FROM uplink WHERE cursor > 0",
+    # The seal is over more columns from here on.
+    "DELETE FROM seal WHERE name = 'uplink'",
+)
+
 
 STEPS = {
     "schema_1": SCHEMA_1,
@@ -130,6 +148,7 @@ STEPS = {
     "schema_4": SCHEMA_4,
     "schema_5": SCHEMA_5,
     "schema_6": SCHEMA_6,
+    "schema_7": SCHEMA_7,
 }
 """Every step in order. One that has shipped is never edited; a new one is added below it."""
 

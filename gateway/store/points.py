@@ -73,6 +73,11 @@ def quantities(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT name, quantity FROM point"))
 
 
+def spaces(connection: sqlite3.Connection) -> dict[str, str]:
+    """Name → space of every point there ever was; empty for one that is nowhere."""
+    return dict(connection.execute("SELECT name, coalesce(space, '') FROM point"))
+
+
 def register_site(
     connection: sqlite3.Connection, changes: ChangeLog, site: Site, gateway: str, at: int
 ) -> None:

@@ -1,55 +1,140 @@
-"""Rows of ``uplink`` and ``dead_letter``: how far each uplink has come, and what a district refused for ever."""
+"""Rows of ``uplink``, ``uplink_range``, ``uplink_void`` and ``dead_letter``: where each uplink stands (``gateway.place``),
+and what a district refused for ever.
+
+A leg that no longer begins where its lane stands has been overtaken by a command: nothing is changed then.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
 
+from gateway import place as places
+from gateway.place import Lane, Leg, Place, Range
 
-def state(connection: sqlite3.Connection, uplink: str) -> tuple[int, int | None]:
-    """(cursor, to_seq of the batch in flight)."""
-    row = connection.execute("SELECT cursor, batch_to FROM uplink WHERE uplink = ?", (uplink,)).fetchone()
-    return (int(row[0]), row[1]) if row else (0, None)
+COLUMNS = "cursor, batch_to, live_to, passed_from, live_passed_from, paused"
 
 
-def begin(connection: sqlite3.Connection, uplink: str, to_seq: int) -> None:
+def state(connection: sqlite3.Connection, uplink: str) -> Place:
+    row = connection.execute(f"SELECT {COLUMNS} FROM uplink WHERE uplink = ?", (uplink,)).fetchone()
+    if row is None:
+        return Place()
+    cursor, batch_to, live_to, passed_from, live_passed_from, paused = row
+    return Place(
+        cursor, batch_to, _ranges(connection, "uplink_range", uplink), live_to, passed_from, live_passed_from,
+        _ranges(connection, "uplink_void", uplink), bool(paused),
+    )  # fmt: skip
+
+
+def keep(connection: sqlite3.Connection, uplink: str, place: Place, before: Place | None = None) -> None:
+    """Store a place. ``before`` is what is stored now, where that is known."""
+    before = before or state(connection, uplink)
+    connection.execute(
+        "INSERT INTO uplink (uplink, cursor, batch_to, live_to, passed_from, live_passed_from, paused)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (uplink) DO UPDATE SET cursor = excluded.cursor,"
+        " batch_to = excluded.batch_to, live_to = excluded.live_to, passed_from = excluded.passed_from,"
+        " live_passed_from = excluded.live_passed_from, paused = excluded.paused",
+        (uplink, place.cursor, place.batch_to, place.live_to, place.passed_from, place.live_passed_from, place.is_paused),
+    )  # fmt: skip
+    for table, old, new in (
+        ("uplink_range", before.ranges, place.ranges),
+        ("uplink_void", before.voids, place.voids),
+    ):
+        if old != new:
+            connection.execute(f"DELETE FROM {table} WHERE uplink = ?", (uplink,))
+            connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", [(uplink, *one) for one in new])
+
+
+def begin(connection: sqlite3.Connection, uplink: str, leg: Leg) -> bool:
     """Keep the end of the batch in flight, so that a retry is the same stretch also after a restart."""
-    connection.execute("UPDATE uplink SET batch_to = ? WHERE uplink = ?", (to_seq, _made(connection, uplink)))
+    now = state(connection, uplink)
+    if now.fits(leg):
+        keep(connection, uplink, places.begun(now, leg), now)
+    return now.fits(leg)
 
 
 def delivered(
     connection: sqlite3.Connection,
     uplink: str,
-    to_seq: int,
+    leg: Leg,
     count: int,
     refused: Sequence[tuple[int, str]],
     at: int,
+    *,
+    by_receipt: bool = True,
 ) -> None:
-    """Move the cursor on a verified receipt, and keep what was refused with the answer."""
+    """Move on, on a verified receipt, and keep what was refused with the answer. Not ``by_receipt``: the receiver refused the
+    leg's only record for ever, and has nothing of it."""
+    now = state(connection, uplink)
+    if not now.fits(leg) or now.sent_to(leg.lane) != leg.to_seq:
+        return
     connection.executemany(
         "INSERT OR REPLACE INTO dead_letter SELECT ?, seq, ?, ?, body FROM change WHERE seq = ?",
         [(uplink, at, reason, seq) for seq, reason in refused],
     )
+    keep(connection, uplink, places.delivered(now, leg) if by_receipt else places.passed(now, leg), now)
     connection.execute(
-        "UPDATE uplink SET cursor = ?, batch_to = NULL, delivered = delivered + ?, refused = refused + ?, delivered_at = ?,"
+        "UPDATE uplink SET delivered = delivered + ?, refused = refused + ?, delivered_at = ?,"
         " error = NULL, error_at = NULL WHERE uplink = ?",
-        (to_seq, count - len(refused), len(refused), at, _made(connection, uplink)),
+        (count - len(refused), len(refused), at, uplink),
     )
 
 
-def skip(connection: sqlite3.Connection, uplink: str, to_seq: int) -> None:
+def skip(connection: sqlite3.Connection, uplink: str, leg: Leg) -> None:
     """Pass a stretch the uplink's filter leaves empty."""
-    connection.execute(
-        "UPDATE uplink SET cursor = ?, batch_to = NULL WHERE uplink = ?", (to_seq, _made(connection, uplink))
-    )
+    now = state(connection, uplink)
+    if now.fits(leg):
+        keep(connection, uplink, places.passed(now, leg), now)
+
+
+def cut(connection: sqlite3.Connection, uplink: str, lane: Lane, at: int) -> None:
+    """Let the lane's next batch begin at ``at``, within what was passed before it."""
+    now = state(connection, uplink)
+    if lane in now.lanes and now.begins_at(lane) < at <= now.stands_at(lane):
+        keep(connection, uplink, places.cut(now, lane, at), now)
+
+
+def split(connection: sqlite3.Connection, uplink: str, head: int, more_than: int) -> bool:
+    """Begin the live lane at ``head`` where more than so many changes wait; whether there is one now that was not."""
+    now = state(connection, uplink)
+    front = now.ranges[-1][1] if now.ranges else now.cursor
+    if head - front <= more_than:
+        return False
+    after = places.split(now, head)
+    keep(connection, uplink, after, now)
+    return after != now
+
+
+def again(
+    connection: sqlite3.Connection, uplink: str, stretches: Sequence[Range], *, lanes: bool = True
+) -> int:
+    """Let delivered stretches wait once more; how many changes that are."""
+    now = state(connection, uplink)
+    after = places.again(now, stretches, lanes=lanes)
+    keep(connection, uplink, after, now)
+    return after.waiting(0) - now.waiting(0)
+
+
+def pause(connection: sqlite3.Connection, uplink: str, *, paused: bool) -> None:
+    connection.execute("INSERT OR IGNORE INTO uplink (uplink, cursor) VALUES (?, 0)", (uplink,))
+    connection.execute("UPDATE uplink SET paused = ? WHERE uplink = ?", (paused, uplink))
+
+
+def begin_epoch(connection: sqlite3.Connection, after_seq: int | None = None) -> None:
+    """The buffer has another epoch now, in which nobody holds anything. ``after_seq``: nothing above is in the feed."""
+    for (uplink,) in connection.execute("SELECT uplink FROM uplink").fetchall():
+        now = state(connection, uplink)
+        lost = [] if after_seq is None or after_seq >= now.cursor else [(after_seq, now.cursor)]
+        keep(connection, uplink, places.renewed(places.again(now, lost)), now)
 
 
 def failed(connection: sqlite3.Connection, uplink: str, message: str, at: int) -> None:
-    connection.execute(
-        "UPDATE uplink SET error = ?, error_at = ? WHERE uplink = ?", (message, at, _made(connection, uplink))
-    )
-
-
-def _made(connection: sqlite3.Connection, uplink: str) -> str:
     connection.execute("INSERT OR IGNORE INTO uplink (uplink, cursor) VALUES (?, 0)", (uplink,))
-    return uplink
+    connection.execute("UPDATE uplink SET error = ?, error_at = ? WHERE uplink = ?", (message, at, uplink))
+
+
+def _ranges(connection: sqlite3.Connection, table: str, uplink: str) -> tuple[Range, ...]:
+    found = connection.execute(
+        f"SELECT from_seq, to_seq FROM {table} WHERE uplink = ? ORDER BY from_seq, to_seq", (uplink,)
+    )
+    return tuple((int(low), int(high)) for low, high in found)

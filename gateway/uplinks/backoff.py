@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 
 FIRST_S = 2.0
@@ -15,9 +14,3 @@ def wait_s(failures: int, rng: random.Random, at_least_s: float = 0.0) -> float:
     time, at most 5 min; never less than what the receiver asked for."""
     ceiling = min(LONGEST_S, FIRST_S * 2.0 ** min(failures - 1, 30))
     return max(SHORTEST_S, rng.uniform(0.0, ceiling), at_least_s)
-
-
-def first_wait_s(gateway: str, interval_s: float) -> float:
-    """Where in the interval a gateway begins: spread by its id, the same after every start."""
-    spread = int.from_bytes(hashlib.sha256(gateway.encode()).digest()[:8], "big") / 2**64
-    return spread * interval_s

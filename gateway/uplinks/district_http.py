@@ -7,6 +7,7 @@ no reply is read past 64 KiB. Time-outs are real seconds whatever the process's 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ipaddress
 import ssl
 from contextlib import suppress
@@ -18,8 +19,10 @@ from urllib.parse import urlsplit
 import httpx2
 
 from gateway.errors import UplinkError
+from gateway.model import Change
 from gateway.uplinks.encode import encode
 from gateway.uplinks.feed import Identity
+from gateway.uplinks.probe import Probe, probe_of
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.signing import authorization
 from gateway.uplinks.verdict import Keep, Reply, Trouble, Verdict, judge
@@ -30,6 +33,7 @@ KEEP_ALIVE_S = 4.0
 """Below what servers usually keep an idle connection for, so that none is used while the other side closes it."""
 REPLY_BYTES_MAX = 64 * 1024
 KEY_LENGTH_MAX = 4096
+HEADERS = {"content-type": "application/json", "content-encoding": "gzip", "accept-encoding": "identity"}
 
 
 class PostError(UplinkError):
@@ -49,7 +53,9 @@ class DistrictHttp:
         self._total_s = total_s
         self._client = httpx2.AsyncClient(
             verify=_tls_context(url),
-            timeout=httpx2.Timeout(total_s, connect=CONNECT_S),
+            # Each of TCP and TLS has its own end, well before that of the whole: a handshake that is cut off from
+            # outside leaves its socket open.
+            timeout=httpx2.Timeout(total_s, connect=min(CONNECT_S, total_s / 3)),
             limits=httpx2.Limits(
                 max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_S
             ),
@@ -67,12 +73,7 @@ class DistrictHttp:
 
     async def post(self, compressed: bytes) -> Reply:
         """Send a gzip body. Raises PostError when there is no reply to judge."""
-        headers = {
-            "content-type": "application/json",
-            "content-encoding": "gzip",
-            "accept-encoding": "identity",
-            **self._authorization(compressed),
-        }
+        headers = {**HEADERS, **self._authorization(compressed)}
         try:
             async with asyncio.timeout(self._total_s):
                 return await self._exchange(compressed, headers)
@@ -80,6 +81,13 @@ class DistrictHttp:
             raise _no_answer(f"no complete answer within {self._total_s:g} s") from error
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             raise _no_answer(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+
+    def head(self, compressed: bytes) -> bytes:
+        """The request's head as it goes out, the signature left out."""
+        parts = urlsplit(self.url)
+        lines = [f"POST {parts.path} HTTP/1.1", f"host: {parts.netloc}", f"content-length: {len(compressed)}"]
+        named = {**HEADERS, **({"authorization": "(signed by the key)"} if self._token_file else {})}
+        return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in named.items()), "", ""]).encode()
 
     async def _exchange(self, compressed: bytes, headers: dict[str, str]) -> Reply:
         async with self._client.stream("POST", self.url, content=compressed, headers=headers) as response:
@@ -141,6 +149,24 @@ class DistrictSender:
         except PostError as error:
             return Keep(error.trouble, str(error), error.cure)
         return judge(reply, batch, self._clock.now_ms())
+
+    def explain(self, change: Change) -> list[tuple[str, bytes]]:
+        batch = encode(self._identity, change.seq - 1, change.seq, [change])
+        compressed = batch.compressed()
+        return [
+            ("record as stored 存储的记录", change.body),
+            ("body, a batch of this record alone 批次原文", batch.body),
+            ("head 请求头", self._wire.head(compressed)),
+            ("sent: the body, gzip 发送的字节", compressed),
+        ]
+
+    async def probe(self) -> Probe:
+        """A body that holds no batch: the district knows the key or does not, and takes nothing in."""
+        try:
+            reply = await self._wire.post(gzip.compress(b"{}", mtime=0))
+        except PostError as error:
+            return Probe(False, f"没有连通 no connection: {error}", error.cure)
+        return probe_of(reply)
 
 
 def may_carry_key(url: str) -> bool:

@@ -1,8 +1,9 @@
-"""The loop of one uplink, whatever its kind: cursor → range → filter → send → move.
+"""The loop of one uplink, whatever its kind: lane → range → filter → send → move.
 
-The end of a batch is committed before it is sent and the cursor moves only on a verdict that lets it: a crash at any
-line sends the same bytes again, and the district has their effect once. One request is in flight at a time, so batches
-arrive in order. A receiver's trouble never leaves this room; a StoreError does, since nothing may go on without a buffer.
+The end of a batch is committed before it is sent and a lane moves only on a verdict that lets it: a crash at any line
+sends the same bytes again, and the district has their effect once. One request is in flight at a time, so the batches of
+a lane arrive in order. A receiver's trouble never leaves this room; a StoreError does, since nothing may go on without a
+buffer.
 """
 
 from __future__ import annotations
@@ -10,20 +11,25 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from dataclasses import replace
 
 from edge_config.uplinks import UplinkBase
 from gateway.model import Change
-from gateway.uplinks.backoff import first_wait_s, wait_s
-from gateway.uplinks.feed import Feed
+from gateway.place import Lane, Leg, Place
+from gateway.uplinks.backoff import wait_s
+from gateway.uplinks.feed import Feed, Outcome
 from gateway.uplinks.filter import chosen
+from gateway.uplinks.lanes import Sizes, Turns, half_of
+from gateway.uplinks.schedule import next_look_s
 from gateway.uplinks.sender import Sender, Stretch
 from gateway.uplinks.verdict import CutAt, Delivered, Keep, Poisoned, TooLarge, Trouble
 from runtime import logs
 from runtime.clock import Clock
 
 POISON_REASON_MAX = 500
-GROW_AFTER = 8
-"""Batches that got through before a bigger one is tried again: a limit that is still there costs one request in nine."""
+AGAIN_S = 600.0
+"""What a receiver lost is sent again once in so long: one that never says that it has it causes no storm."""
+FENCES = frozenset({Trouble.FENCED, Trouble.CLONED})
 
 
 async def run_uplink(
@@ -36,17 +42,17 @@ async def run_uplink(
 ) -> None:
     """Deliver until cancelled. ``wake`` is set by whoever appends what cannot wait; it is cleared here."""
     drain = Drain(uplink, feed, sender, clock)
-    await _idle(clock, first_wait_s(gateway, uplink.interval_s), wake)
+    delay_s: float | None = None
     while True:
-        delay_s = await drain.step()
         if delay_s is None:
-            await _idle(clock, uplink.interval_s, wake)
+            await _idle(clock, next_look_s(gateway, clock.now_ms(), uplink.interval_s), wake)
         elif delay_s > 0:
             await clock.sleep(delay_s)
+        delay_s = await drain.step()
 
 
 async def _idle(clock: Clock, seconds: float, wake: asyncio.Event | None) -> None:
-    """Wait for the interval to pass or for the wake event, whichever is first."""
+    """Wait for the time to pass or for the wake event, whichever is first."""
     if wake is None:
         await clock.sleep(seconds)
         return
@@ -62,7 +68,7 @@ async def _idle(clock: Clock, seconds: float, wake: asyncio.Event | None) -> Non
 
 
 class Drain:
-    """How an uplink gets on: how much it sends at once, and what it is in trouble with."""
+    """How an uplink gets on: whose turn it is, how much it sends at once, and what it is in trouble with."""
 
     def __init__(
         self, uplink: UplinkBase, feed: Feed, sender: Sender, clock: Clock, rng: random.Random | None = None
@@ -70,93 +76,127 @@ class Drain:
         self._uplink, self._feed, self._sender, self._clock = uplink, feed, sender, clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter, no secret
         self._log = logs.get("uplink").bind(uplink=uplink.id, to=sender.name)
-        self._size_max = uplink.batch_max
-        self._fitted = 0
-        self._suspect_size, self._suspect_to = uplink.batch_max, 0
+        self._turns, self._sizes = Turns(), Sizes(uplink.batch_max)
         self._failures = 0
         self._trouble: str | None = None
+        self._comes_back = True
+        """Nothing has been delivered since the start or the last trouble."""
+        self._sent_again_s: float | None = None
 
     async def step(self) -> float | None:
         """Send at most one batch. Seconds to wait before the next step; None when there is nothing left to send."""
-        state = await self._feed.state(self._uplink.id)
-        changes = await self._stretch(state.cursor, state.batch_to)
-        if not changes and state.batch_to is None:
+        place = await self._feed.state(self._uplink.id)
+        if place.is_paused:
             return None
-        to_seq = state.batch_to if state.batch_to is not None else changes[-1].seq
-        picked = await self._picked(changes)
-        if not picked:
-            await self._feed.skip(self._uplink.id, to_seq)
-            return 0.0
-        if state.batch_to is None:
-            await self._feed.begin(self._uplink.id, to_seq)
-        return await self._send(Stretch(state.cursor, to_seq, picked))
+        for lane in self._turns.order(place):
+            changes = await self._changes(place, lane)
+            if (to_seq := _end_of(place, lane, changes)) is not None:
+                return await self._go(place, Leg(lane, place.stands_at(lane), to_seq), changes)
+        return None
 
-    async def _stretch(self, cursor: int, batch_to: int | None) -> list[Change]:
+    async def _changes(self, place: Place, lane: Lane) -> list[Change]:
         """The changes of the batch that may be on its way, or else of the next one."""
-        if batch_to is None:
-            size = self._suspect_size if cursor < self._suspect_to else self._size_max
-            return await self._feed.read(cursor, size)
+        after, sent_to = place.stands_at(lane), place.sent_to(lane)
+        limit = place.ends_at(lane) if sent_to is None else sent_to
+        if sent_to is None:
+            found = await self._feed.read(after, self._sizes.after(after))
+            return [change for change in found if limit is None or change.seq <= limit]
         changes: list[Change] = []
-        after = cursor
-        while after < batch_to:
+        while after < sent_to:
             more = await self._feed.read(after, self._uplink.batch_max)
-            changes += [change for change in more if change.seq <= batch_to]
+            changes += [change for change in more if change.seq <= sent_to]
             if not more:
                 break
             after = more[-1].seq
         return changes
 
+    async def _go(self, place: Place, leg: Leg, changes: list[Change]) -> float:
+        picked = await self._picked(changes)
+        if not picked:
+            await self._feed.skip(self._uplink.id, leg)
+        elif place.sent_to(leg.lane) is not None or await self._feed.begin(self._uplink.id, leg):
+            return await self._send(leg, Stretch(place.begins_at(leg.lane), leg.to_seq, picked))
+        return 0.0
+
     async def _picked(self, changes: list[Change]) -> list[Change]:
         only = self._uplink.only
         quantities = await self._feed.quantities() if only.quantities is not None else {}
-        return chosen(changes, only, quantities)
+        spaces = await self._feed.spaces() if only.spaces is not None else {}
+        return chosen(changes, only, quantities, spaces)
 
-    async def _send(self, stretch: Stretch) -> float:
+    async def _send(self, leg: Leg, stretch: Stretch) -> float:
         count = len(stretch.changes)
         match await self._sender.send(stretch):
-            case Delivered(refused):
-                await self._delivered(stretch, refused)
+            case Delivered(refused, held):
+                await self._delivered(leg, Outcome(count, refused, held=held))
             case Keep() as keep:
-                return await self._keep(keep)
-            case CutAt(to_seq):
-                await self._feed.begin(self._uplink.id, to_seq)
+                return await self._keep(leg, keep)
+            case CutAt(at):
+                await self._cut(leg, at)
             case TooLarge(reason, is_final):
                 if count == 1 and not is_final:
-                    return await self._keep(_single_too_large(reason))
-                self._size_max, self._fitted = max(1, count // 2), 0
-                await self._halve(stretch, reason)
+                    return await self._keep(leg, _single_too_large(reason))
+                self._sizes.too_large(count)
+                await self._halve(leg, stretch, reason)
             case Poisoned(reason):
-                self._suspect_size, self._suspect_to = max(1, count // 2), stretch.to_seq
-                await self._halve(stretch, reason)
+                self._sizes.poisoned(leg.after, leg.to_seq, count)
+                await self._halve(leg, stretch, reason)
         return 0.0
 
-    async def _delivered(self, stretch: Stretch, refused: tuple[tuple[int, str], ...]) -> None:
-        await self._feed.delivered(self._uplink.id, stretch.to_seq, len(stretch.changes), refused)
-        self._fits()
-        if refused:
-            self._log.warning("records were refused for ever", count=len(refused), first=refused[0])
+    async def _delivered(self, leg: Leg, outcome: Outcome) -> None:
+        now_s = self._clock.monotonic_s()
+        if self._sent_again_s is not None and now_s - self._sent_again_s < AGAIN_S:
+            outcome = replace(outcome, held=None)
+        missing = await self._feed.delivered(self._uplink.id, leg, outcome)
+        if outcome.refused:
+            self._log.warning(
+                "records were refused for ever", count=len(outcome.refused), first=outcome.refused[0]
+            )
+        if missing:
+            self._sent_again_s = now_s
+            self._log.warning("the receiver has lost what it had, sent again", stretches=list(missing)[:5])
         if self._trouble is not None:
             self._log.info("uplink works again", failures=self._failures)
+        self._sizes.fits()
+        self._turns.went(leg.lane)
         self._failures, self._trouble = 0, None
+        if self._comes_back:
+            await self._back(leg)
 
-    def _fits(self) -> None:
-        """A batch got through: what refused a bigger one may not be there any more."""
-        self._fitted += 1
-        if self._fitted >= GROW_AFTER:
-            self._size_max, self._fitted = min(self._uplink.batch_max, 2 * self._size_max), 0
+    async def _back(self, leg: Leg) -> None:
+        """The receiver answers again: what is new goes a lane of its own from here on, before what has waited."""
+        place = await self._feed.state(self._uplink.id)
+        if place.ranges and place.live_to is not None:
+            return  # that batch comes first, as it was
+        self._comes_back = False
+        await self._feed.fenced(self._uplink.id, is_fenced=False)
+        if self._uplink.lanes and await self._feed.split(self._uplink.id, self._uplink.batch_max):
+            self._log.info("what has waited is sent behind what is new", after_seq=leg.to_seq)
 
-    async def _halve(self, stretch: Stretch, reason: str) -> None:
+    async def _cut(self, leg: Leg, at: int) -> None:
+        """Let the batch end at ``at``, or begin there where that lies in what the filter passed before it."""
+        if at > leg.after:
+            await self._feed.begin(self._uplink.id, Leg(leg.lane, leg.after, at))
+        else:
+            await self._feed.cut(self._uplink.id, leg.lane, at)
+
+    async def _halve(self, leg: Leg, stretch: Stretch, reason: str) -> None:
         """Go on with the first half of a stretch; a record that is alone is put aside with the answer."""
         changes = stretch.changes
         if len(changes) == 1:
-            await self._delivered(stretch, ((changes[0].seq, reason[:POISON_REASON_MAX]),))
+            refused = ((changes[0].seq, reason[:POISON_REASON_MAX]),)
+            await self._delivered(leg, Outcome(1, refused, by_receipt=False))
             return
-        await self._feed.begin(self._uplink.id, changes[len(changes) // 2 - 1].seq)
+        await self._feed.begin(self._uplink.id, Leg(leg.lane, leg.after, half_of(changes)))
 
-    async def _keep(self, keep: Keep) -> float:
+    async def _keep(self, leg: Leg, keep: Keep) -> float:
         """Say what is wrong once, and how long to wait. A repeat of the same trouble is only for DEBUG."""
         self._failures += 1
+        self._comes_back = True
+        self._turns.failed(leg.lane)
         await self._feed.failed(self._uplink.id, f"{keep.trouble}: {keep.message}")
+        if keep.trouble in FENCES and self._trouble != keep.trouble:
+            await self._feed.fenced(self._uplink.id, is_fenced=True)
         delay_s = wait_s(self._failures, self._rng, keep.retry_after_s)
         say = self._log.debug if self._trouble == keep.trouble else self._log.warning
         say(
@@ -168,6 +208,14 @@ class Drain:
         )
         self._trouble = keep.trouble
         return delay_s
+
+
+def _end_of(place: Place, lane: Lane, changes: list[Change]) -> int | None:
+    """Where the lane's next leg ends: as it was sent, at its last change, or at what is delivered; None where nothing waits."""
+    sent_to = place.sent_to(lane)
+    if sent_to is not None:
+        return sent_to
+    return changes[-1].seq if changes else place.ends_at(lane)
 
 
 def _single_too_large(reason: str) -> Keep:

@@ -8,6 +8,7 @@ from datetime import date
 from typing import NamedTuple, Protocol
 
 from gateway.model import Change, Quality
+from gateway.place import Lane, Leg, Place, Range
 from gateway.query.views import DayRecords
 
 
@@ -21,11 +22,12 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class UplinkState:
-    """``cursor`` is the last seq that is behind us; ``batch_to`` the end of a batch that may be on its way."""
+class Held:
+    """What a receiver says it holds of this epoch: disjoint ranges in order. Where ``is_cut_off``, nothing is said of what
+    lies above the last."""
 
-    cursor: int
-    batch_to: int | None
+    ranges: tuple[Range, ...]
+    is_cut_off: bool = False
 
 
 class Latest(NamedTuple):
@@ -44,9 +46,19 @@ class Latest(NamedTuple):
         return self.value is not None and self.quality is not Quality.BAD and not self.is_delayed
 
 
-class Feed(Protocol):
-    """The change feed and the place of each uplink on it. Every method that changes something returns after COMMIT;
-    each raises StoreError, which no uplink catches."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a leg's ``count`` records: those in ``refused`` (seq and reason) among them become dead letters.
+    Not ``by_receipt``: the receiver has nothing of the leg, its only record was refused for ever."""
+
+    count: int
+    refused: Sequence[tuple[int, str]] = ()
+    by_receipt: bool = True
+    held: Held | None = None
+
+
+class FeedReads(Protocol):
+    """The reading half. Each method raises StoreError, which no uplink catches."""
 
     async def head(self) -> int:
         """The highest seq of the feed; 0 when it is empty."""
@@ -56,7 +68,7 @@ class Feed(Protocol):
         """At most ``limit`` changes with seq above ``after_seq``, in order."""
         ...
 
-    async def state(self, uplink: str) -> UplinkState: ...
+    async def state(self, uplink: str) -> Place: ...
 
     async def quantities(self) -> Mapping[str, str]:
         """Point name → quantity of every point the feed may speak of."""
@@ -76,21 +88,40 @@ class Feed(Protocol):
         """What is held of a local day now. May raise QueryError, as ``latest``."""
         ...
 
-    async def begin(self, uplink: str, to_seq: int) -> None:
-        """Store the end of the batch about to be sent, so that every retry is the same stretch."""
+    async def spaces(self) -> Mapping[str, str]:
+        """Point name → space of every point the feed may speak of; empty for one that is nowhere."""
         ...
 
-    async def delivered(
-        self, uplink: str, to_seq: int, count: int, refused: Sequence[tuple[int, str]]
-    ) -> None:
-        """Move the cursor and clear the boundary. ``count`` records were in the batch, those in ``refused`` (seq and
-        reason) among them; they become dead letters. One transaction."""
+
+class Feed(FeedReads, Protocol):
+    """The change feed and the place of each uplink on it. Every method that changes something returns after COMMIT, and
+    changes nothing where a command has moved the lane meanwhile."""
+
+    async def begin(self, uplink: str, leg: Leg) -> bool:
+        """Store the end of the batch about to be sent, so that every retry is the same stretch. False: the lane has moved."""
         ...
 
-    async def skip(self, uplink: str, to_seq: int) -> None:
-        """Move the cursor over a stretch the filter leaves empty, and clear the boundary."""
+    async def delivered(self, uplink: str, leg: Leg, outcome: Outcome) -> Sequence[Range]:
+        """Move on and clear the boundary. What the receiver has lost since waits once more, and is returned; a gap record
+        tells of what is no longer in the feed. One transaction."""
+        ...
+
+    async def skip(self, uplink: str, leg: Leg) -> None:
+        """Move over a stretch the filter leaves empty, and clear the boundary."""
+        ...
+
+    async def cut(self, uplink: str, lane: Lane, at: int) -> None:
+        """The lane's next batch begins at ``at``, which lies in what was skipped before it."""
+        ...
+
+    async def split(self, uplink: str, more_than: int) -> bool:
+        """Begin the live lane at the head if more than so many changes wait before it; whether it did."""
         ...
 
     async def failed(self, uplink: str, message: str) -> None:
         """Keep why nothing goes up at the moment: ``code: sentence``, the codes of ``verdict.Trouble``."""
+        ...
+
+    async def fenced(self, uplink: str, *, is_fenced: bool) -> None:
+        """Raise or end the event that another machine speaks as this gateway."""
         ...

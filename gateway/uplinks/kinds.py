@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edge_config.site import LoadedSite
 from edge_config.uplinks import Uplink
 from gateway.model import Point
-from gateway.uplinks.feed import Feed, Identity
+from gateway.uplinks.feed import FeedReads, Identity
 from gateway.uplinks.sender import Sender
 from runtime.clock import Clock
 
@@ -21,7 +21,7 @@ class Speaker:
     identity: Identity
     site: LoadedSite
     points: Callable[[], Mapping[str, Point]]
-    feed: Feed
+    feed: FeedReads
     clock: Clock
 
 

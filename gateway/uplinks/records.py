@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.errors import QueryError
 from gateway.model import Change
-from gateway.uplinks.feed import Feed
+from gateway.uplinks.feed import FeedReads
 from gateway.uplinks.verdict import Keep, Trouble
 
 Refusals = tuple[tuple[int, str], ...]
@@ -64,7 +64,7 @@ class StatementRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="statem
         date.fromisoformat(self.day)
 
 
-async def standing(feed: Feed, changes: Sequence[Change]) -> list[Change]:
+async def standing(feed: FeedReads, changes: Sequence[Change]) -> list[Change]:
     """The changes without those that a newer revision has replaced: sent again by hand, an old one must not overwrite it. May
     raise QueryError."""
     gone = await feed.replaced(changes)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gateway.model import Change
+from gateway.uplinks.probe import Probe
 from gateway.uplinks.verdict import Verdict
 
 
@@ -32,3 +33,31 @@ class Sender(Protocol):
     async def send(self, stretch: Stretch) -> Verdict:
         """What the receiver makes of the stretch. Raises nothing but what ends the collector: trouble is a ``Keep``."""
         ...
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A sender that can show what it puts on the wire."""
+
+    def explain(self, change: Change) -> list[tuple[str, bytes]]:
+        """What one record becomes, step by step, without sending anything: (label, exact bytes)."""
+        ...
+
+
+@runtime_checkable
+class Probing(Protocol):
+    """A sender that can ask its receiver whether all is well, without any effect there."""
+
+    async def probe(self) -> Probe: ...
+
+
+def explained(sender: object, change: Change) -> list[tuple[str, bytes]]:
+    """What ``sender`` makes of a record; the record as it is stored where the kind cannot show it."""
+    if isinstance(sender, Explaining):
+        return sender.explain(change)
+    return [("stored 存储的原文; this kind shows no bytes of its wire", change.body)]
+
+
+async def probed(sender: object) -> Probe | None:
+    """None where the kind has no question without effect."""
+    return await sender.probe() if isinstance(sender, Probing) else None

@@ -12,10 +12,13 @@ from enum import StrEnum
 
 from pydantic import ValidationError
 
-from district.contract import Fault, Problem, Receipt
+from district.contract import RECEIVED_MAX, Fault, Problem, Receipt
 from gateway.uplinks.encode import EncodedBatch
+from gateway.uplinks.feed import Held
 
 RETRY_AFTER_S_MAX = 3600.0
+FENCED_WAIT_S = 3600.0
+"""Only a person can end it; ``buffer new-epoch`` begins again at once."""
 
 
 class Trouble(StrEnum):
@@ -30,6 +33,10 @@ class Trouble(StrEnum):
     SERVER_ERROR = "server_error"
     NOT_A_RECEIPT = "not_a_receipt"
     DAMAGED = "damaged"
+    FENCED = "fenced"
+    """The district closed this epoch: a later one of this gateway has begun."""
+    CLONED = "cloned"
+    """The district holds other content under our numbers."""
     REFUSED = "refused"
     FOLDER = "folder"
     """Files cannot be written where they should go."""
@@ -47,9 +54,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The district has it; ``refused`` are the records it will never take, each with its reason."""
+    """The district has it; ``refused`` are the records it will never take, each with its reason. ``held`` is what it says it
+    holds in all; None where it does not say."""
 
     refused: tuple[tuple[int, str], ...]
+    held: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,8 @@ def judge(reply: Reply, batch: EncodedBatch, now_ms: int) -> Verdict:
         return Poisoned(detail)
     if reply.status == 409 and problem and fault is Fault.COVERED:
         return _cut(problem, batch)
+    if fault in _FENCES:
+        return Keep(_FENCES[fault], detail, _NEW_EPOCH, FENCED_WAIT_S)
     return _keep(reply, fault, detail, now_ms)
 
 
@@ -122,7 +133,8 @@ def _of_receipt(reply: Reply, batch: EncodedBatch) -> Verdict:
         return _no_receipt("a receipt of another batch")
     if not {record.seq for record in receipt.rejected} <= set(batch.seqs):
         return _no_receipt("a receipt that refuses records which were not sent")
-    return Delivered(tuple((record.seq, record.reason) for record in receipt.rejected))
+    held = Held(tuple(receipt.received), len(receipt.received) >= RECEIVED_MAX) if receipt.received else None
+    return Delivered(tuple((record.seq, record.reason) for record in receipt.rejected), held)
 
 
 def _no_receipt(what: str) -> Keep:
@@ -154,6 +166,23 @@ def _cut(problem: Problem, batch: EncodedBatch) -> Verdict:
     return Keep(
         Trouble.REFUSED, problem.detail, "the ranges it names do not divide the batch; ask the district"
     )
+
+
+_FENCES = {Fault.FENCED: Trouble.FENCED, Fault.CLONED: Trouble.CLONED}
+_NEW_EPOCH = (
+    "stop the other machine that sends as this gateway; "
+    "if this one is the gateway, run `campus-gateway buffer new-epoch`"
+)
+
+
+def refusal_of(reply: Reply) -> Keep | None:
+    """What is wrong where a body without any batch was sent; None when the district itself says that there is none in it."""
+    if 200 <= reply.status < 300:
+        return _no_receipt(f"HTTP {reply.status} with {reply.content_type or 'no content type'}")
+    problem = _problem(reply)
+    if problem is None:
+        return _keep(reply, None, f"HTTP {reply.status} without the district's answer shape", 0)
+    return None if problem.error is Fault.INVALID else _keep(reply, problem.error, problem.detail, 0)
 
 
 _CAUSES: dict[int, tuple[Trouble, str]] = {

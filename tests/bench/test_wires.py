@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bench import modbus_poll, mqtt_ingest
+from bench import modbus_poll, mqtt_ingest, upload_leg
 
 ROW = r"  {} +\d+\.\d+ +\d+\.\d+ +\d+\.\d+"
 
@@ -15,6 +15,12 @@ def test_a_point_polled_has_its_cost_beside_the_bare_library() -> None:
     text = modbus_poll.table(ticks=2, runs=1)
     assert re.search(ROW.format("CPU µs a point") + "   goal 1.5", text)
     assert re.search(ROW.format("peak RSS, MB"), text)
+
+
+@pytest.mark.campus
+def test_a_record_uploaded_has_its_cost_beside_the_bare_leg() -> None:
+    text = upload_leg.table(records=3000, runs=1)
+    assert re.search(ROW.format("CPU µs a record") + "   goal 2", text)
 
 
 @pytest.mark.real("mosquitto")

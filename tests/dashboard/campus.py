@@ -326,20 +326,10 @@ class Campus:
         waiting = 0 if self.is_empty else 14
         return [
             views.UplinkRow(
-                "district",
-                "district-http",
-                "http://127.0.0.1:8601/v1",
-                182_340,
-                182_354,
-                waiting,
-                at,
-                182_340,
-                0,
-                at,
-                None,
-                None,
+                "district", "district-http", "http://127.0.0.1:8601/v1", 182_340, 182_354, waiting, at, 182_340, 0, at,
+                None, None, "batch", [views.UplinkLane("live", waiting, at)], False,
             )
-        ]
+        ]  # fmt: skip
 
     def completeness(self, first_day: str, last_day: str, level: str) -> list[views.Completeness]:
         first, last = date.fromisoformat(first_day), date.fromisoformat(last_day)

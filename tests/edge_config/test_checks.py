@@ -140,6 +140,11 @@ AIR = "  - {id: air, profile: zigbee2mqtt-air, broker: local, topic: zigbee2mqtt
             "quantities: [energi]",
             "uplinks[district].only.quantities[1]: no group of quantities is called 'energi', did you mean 'energy'?",
         ),
+        (
+            "quantities: [energy]",
+            "spaces: [a, z-9]",
+            "uplinks[district].only.spaces[2]: no space has the id 'z-9'",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_named(folder: Folder, old: str, new: str, sentence: str) -> None:

@@ -7,13 +7,30 @@ import sqlite3
 from datetime import date
 
 from edge_config.site import LoadedSite
-from gateway.feed import BufferFeed
+from edge_config.uplinks import HttpUplink, UplinkFilter
+from gateway.delivery import with_paths
+from gateway.feed import BufferFeed, FeedReader
 from gateway.ingest import Door
 from gateway.model import Quality, Reading, groups_of
 from gateway.points import build_points
 from gateway.uplinks.feed import Latest
 from runtime.clock import SystemClock
 from tests.gateway.conftest import T0, ManualClock
+
+
+def test_spaces_that_go_up_are_named_with_all_that_is_inside_them(site: LoadedSite) -> None:
+    uplink = HttpUplink(id="d", kind="district-http", url="http://x/v1", only=UplinkFilter(spaces=("a",)))
+    assert with_paths(site, uplink).only.spaces == ("a", "a-101")
+    inner = uplink.model_copy(update={"only": UplinkFilter(spaces=("a-101",))})
+    assert with_paths(site, inner).only.spaces == ("a-101",)
+    assert with_paths(site, uplink.model_copy(update={"only": UplinkFilter()})).only.spaces is None
+
+
+async def test_spaces_of_points_are_read_from_the_buffer(site: LoadedSite) -> None:
+    async with Door(site, build_points(site), SystemClock()), FeedReader(site, SystemClock()) as feed:
+        spaces = await feed.spaces()
+    assert {spaces[name] for name in spaces if name.startswith("air.")} == {"a-101"}
+    assert {spaces[name] for name in spaces if name.startswith("main-e.")} == {""}
 
 
 async def test_no_snapshot_is_held_between_two_questions(site: LoadedSite) -> None:

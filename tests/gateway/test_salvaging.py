@@ -109,7 +109,7 @@ async def test_uplinks_begin_again_under_the_new_epoch(
 ) -> None:
     epochs: asyncio.Queue[str] = asyncio.Queue()
 
-    async def run(uplink: object, speaker: Speaker, wake: object) -> None:
+    async def run(uplink: object, speaker: Speaker, feed: object, wake: object) -> None:
         await epochs.put(speaker.identity.epoch)
         await asyncio.get_running_loop().create_future()
 

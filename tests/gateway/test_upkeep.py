@@ -18,12 +18,12 @@ from gateway.ingest import Door
 from gateway.metrics import health_of, registry_of
 from gateway.model import Reading, groups_of
 from gateway.points import build_points
-from gateway.store import changes, raw_sweep, space, uplinks
+from gateway.store import changes, raw_sweep, space
 from gateway.store.space import MIB, Space
 from gateway.upkeep import BufferFigures
 from runtime.clock import ClockSetting, SystemClock
 from tests.gateway.conftest import T0
-from tests.store.shelf import CO2, DAY_MS, QUARTER_MS, Shelf
+from tests.store.shelf import CO2, DAY_MS, QUARTER_MS, Shelf, pass_to
 
 DISTRICT = {"id": "district", "kind": "district-http", "url": "https://district.example/v1"}
 
@@ -71,7 +71,7 @@ def test_p9_first_delivered_changes_then_old_raw_readings_then_quarter_hours(
     shelf.tick(4 * DAY_MS)
     shelf.ticks(5)
     with shelf.transaction():
-        uplinks.skip(shelf.connection, "district", changes.head(shelf.connection))
+        pass_to(shelf.connection, "district", changes.head(shelf.connection))
     assert counts(shelf) == (19, 300, 20)
     disk.fill = 0.8
     shelf.tick()

@@ -23,6 +23,7 @@ from gateway.commands import handlers
 from gateway.control.protocol import Command
 from gateway.ingest import Door
 from gateway.model import groups_of
+from gateway.place import Lane, Leg
 from gateway.points import build_points
 from gateway.store import candidates, changes, database, uplinks
 from tests.power_cuts.script import T0, Step, script, site_in
@@ -134,10 +135,11 @@ def _statement(door: Door, clock: ScriptClock, number: int) -> Awaitable[object]
 def _deliver(at: int, connection: sqlite3.Connection, _: Accounts) -> None:
     """A batch that a district has given its receipt for, one record of it refused."""
     head = changes.head(connection)
-    cursor = uplinks.state(connection, "district")[0]
+    cursor = uplinks.state(connection, "district").cursor
     if head > cursor:
-        uplinks.begin(connection, "district", head)
-        uplinks.delivered(connection, "district", head, head - cursor, [(head, "422")], at)
+        leg = Leg(Lane.BACKFILL, cursor, head)
+        uplinks.begin(connection, "district", leg)
+        uplinks.delivered(connection, "district", leg, head - cursor, [(head, "422")], at)
 
 
 # -- as a process -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_config.uplinks import HttpUplink
 from gateway.errors import QueryError
 from gateway.query.reader import Reader
 from tests.query.buffers import DAY_MS, QUARTER_MS, Buffer, ManualClock, local_ms, school
@@ -92,6 +93,37 @@ def test_delivered_is_what_every_uplink_has_a_receipt_for(campus: Campus) -> Non
     )
     found = {row.subject: row for row in campus.reader.completeness(DAY, DAY, "point")}
     assert (found[point].due, found[point].measured, found[point].delivered) == (40, 40, 7)
+
+
+def test_delivered_ahead_of_the_cursor_counts_and_sent_without_receipts_never_does(
+    campus: Campus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = "air-101.co2"
+    seqs = [
+        seq
+        for (seq,) in campus.buffer.connection.execute(
+            "SELECT seq FROM interval JOIN point USING (point_id) WHERE name = ? AND period = '15min' AND start >= ?"
+            " ORDER BY seq",
+            (point, campus.midnight),
+        )
+    ]
+    campus.buffer.connection.execute("INSERT INTO uplink (uplink, cursor) VALUES ('district', ?)", (seqs[6],))
+    campus.buffer.connection.executemany(
+        "INSERT INTO uplink_range VALUES ('district', ?, ?)", [(seqs[9], seqs[11]), (seqs[20], seqs[21])]
+    )
+
+    def said() -> tuple[int, list[str]]:
+        found = {row.subject: row for row in campus.reader.completeness(DAY, DAY, "point")}
+        slots = campus.reader.ledger(point, campus.midnight, campus.midnight + 40 * QUARTER_MS)
+        return found[point].delivered, [slot.delivered["district"] for slot in slots]
+
+    delivered, slots = said()
+    assert delivered == 7 + 2 + 1
+    assert [index for index, what in enumerate(slots) if what == "yes"] == [*range(7), 10, 11, 21]
+    monkeypatch.setattr(HttpUplink, "receipt", "none")
+    delivered, slots = said()
+    assert delivered == 0
+    assert [index for index, what in enumerate(slots) if what == "unconfirmed"] == [*range(7), 10, 11, 21]
 
 
 def test_levels_are_sums_of_points(campus: Campus) -> None:

@@ -350,7 +350,9 @@ def test_an_uplink_says_how_far_it_is_behind(campus: Campus) -> None:
     (fresh,) = campus.reader.uplinks()
     assert (fresh.cursor, fresh.waiting, fresh.waiting_since) == (0, campus.buffer.seq, 1000)
     campus.buffer.connection.execute(
-        "INSERT INTO uplink VALUES ('district', ?, NULL, 40, 1, 4000, 'late', 5000)", (first,)
+        "INSERT INTO uplink (uplink, cursor, delivered, refused, delivered_at, error, error_at)"
+        " VALUES ('district', ?, 40, 1, 4000, 'late', 5000)",
+        (first,),
     )
     (row,) = campus.reader.uplinks()
     assert (row.head, row.waiting, row.waiting_since, row.delivered, row.refused) == (

@@ -14,6 +14,8 @@ import gateway.store.intervals
 from gateway.ingest import Door
 from gateway.intervals import CounterSpec, rise
 from gateway.model import Content, Interval
+from gateway.place import Leg, delivered
+from gateway.store import uplinks
 from gateway.store.events import add_act
 from gateway.uplinks.verdict import Delivered, Reply, judge
 
@@ -30,8 +32,10 @@ def acknowledge_before_commit() -> AbstractContextManager[object]:
 
 
 def cursor_moved_on_fetch() -> AbstractContextManager[object]:
-    def wrong(connection: sqlite3.Connection, uplink: str, to_seq: int) -> None:
-        connection.execute("UPDATE uplink SET cursor = ?, batch_to = NULL WHERE uplink = ?", (to_seq, uplink))
+    def wrong(connection: sqlite3.Connection, uplink: str, leg: Leg) -> bool:
+        now = uplinks.state(connection, uplink)
+        uplinks.keep(connection, uplink, delivered(now, leg), now)
+        return True
 
     return patch("gateway.store.uplinks.begin", wrong)
 

@@ -16,7 +16,7 @@ from tests.simulation.run import Planted, Result, never_seen, run, run_many, run
 from tests.simulation.site import POINTS
 
 SEEDS = 6
-TRIES = 6
+TRIES = 14
 ROOT = Path(__file__).resolve().parents[2]
 
 

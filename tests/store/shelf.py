@@ -12,8 +12,9 @@ from typing import Any, Self
 from edge_config.site import LoadedSite
 from gateway.accounts import Accounts
 from gateway.model import Quality, Reading, groups_of
+from gateway.place import Lane, Leg
 from gateway.points import build_points
-from gateway.store import tally
+from gateway.store import tally, uplinks
 from gateway.store.database import open_writer
 from gateway.store.gaps import Gap, all_gaps
 from gateway.upkeep import Upkeep
@@ -21,6 +22,11 @@ from tests.gateway.conftest import T0, small_site
 
 MINUTE, QUARTER_MS, DAY_MS = 60_000, 900_000, 86_400_000
 ENERGY, CO2 = "main-e.energy_import", "air.co2"
+
+
+def pass_to(connection: sqlite3.Connection, uplink: str, to_seq: int) -> None:
+    """Let an uplink stand at ``to_seq``."""
+    uplinks.skip(connection, uplink, Leg(Lane.BACKFILL, uplinks.state(connection, uplink).cursor, to_seq))
 
 
 class Shelf:

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import NewerSchemaError
+from gateway.errors import DamagedBufferError, NewerSchemaError
+from gateway.place import Place
+from gateway.store import proof, uplinks
 from gateway.store.database import open_writer, schema_of
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -63,6 +65,17 @@ def test_p20_a_buffer_of_an_older_schema_keeps_every_row(tmp_path: Path, schema:
         assert contents(connection, columns) == before
         assert len(before["reading"]) == 200
         assert schema_of(connection)[-1] >= schema
+
+
+def test_an_uplink_goes_on_where_it_was_and_its_seal_fits(tmp_path: Path) -> None:
+    with closing(open_writer(made(tmp_path / "buffer.db", "schema_6"))) as connection:
+        assert uplinks.state(connection, "district") == Place(7, 12, voids=((0, 7),))
+        proof.check_seals(connection)
+        assert connection.execute("SELECT name FROM seal WHERE name = 'uplink'").fetchone() is None
+        proof.seal(connection)
+        connection.execute("UPDATE uplink SET live_to = 3")
+        with pytest.raises(DamagedBufferError):
+            proof.check_seals(connection)
 
 
 class CrashingAt:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store import changes, retention, uplinks
+from gateway.store import changes, retention
 from gateway.store.retention import IntervalSweep
 from gateway.store.shedding import Horizons, horizons
 from tests.gateway.conftest import T0
-from tests.store.shelf import CO2, DAY_MS, QUARTER_MS, Shelf
+from tests.store.shelf import CO2, DAY_MS, QUARTER_MS, Shelf, pass_to
 
 DISTRICT = {"id": "district", "kind": "district-http", "url": "https://district.example/v1"}
 NOW = T0 + 5 * 365 * DAY_MS
@@ -30,7 +30,7 @@ def pruned(shelf: Shelf, before: int = NOW) -> int:
 
 def delivered(shelf: Shelf, to_seq: int) -> None:
     with shelf.transaction():
-        uplinks.skip(shelf.connection, "district", to_seq)
+        pass_to(shelf.connection, "district", to_seq)
 
 
 def test_p9_changes_that_are_not_delivered_never_go(shelf: Shelf) -> None:
@@ -47,7 +47,7 @@ def test_p9_a_change_waits_for_the_slowest_uplink(shelf: Shelf) -> None:
     head = changes.head(shelf.connection)
     delivered(shelf, head)
     with shelf.transaction():
-        uplinks.skip(shelf.connection, "second", head - 3)
+        pass_to(shelf.connection, "second", head - 3)
         retention.delivered_changes(shelf.connection, ["district", "second"], NOW)
     assert shelf.one("SELECT count(*) FROM change WHERE seq > ?", (head - 3,)) == 3
 

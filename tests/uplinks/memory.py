@@ -11,9 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from devices.quantities import QUANTITIES
+from gateway import place as places
 from gateway.model import Change
+from gateway.place import Lane, Leg, Place, Range
 from gateway.query.views import DayEvent, DayInterval, DayPoint, DayRecords, Statement
-from gateway.uplinks.feed import Latest, UplinkState
+from gateway.uplinks.feed import Latest, Outcome
 from tests.district import campus
 from tests.district.campus import METER
 
@@ -50,11 +52,11 @@ def rows(count: int) -> list[Change]:
 @dataclass
 class MemoryFeed:
     changes: list[Change]
-    cursor: int = 0
-    batch_to: int | None = None
+    place: Place = field(default_factory=Place)
     count: int = 0
     dead: dict[int, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    fences: list[bool] = field(default_factory=list)
     points: dict[str, str] = field(default_factory=lambda: {METER: "active_energy_import"})
     newest: list[Latest] = field(default_factory=list)
     done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,10 +68,18 @@ class MemoryFeed:
     async def read(self, after_seq: int, limit: int) -> list[Change]:
         return [change for change in self.changes if change.seq > after_seq][:limit]
 
-    async def state(self, uplink: str) -> UplinkState:
+    @property
+    def cursor(self) -> int:
+        return self.place.cursor
+
+    @property
+    def batch_to(self) -> int | None:
+        return self.place.batch_to
+
+    async def state(self, uplink: str) -> Place:
         if self.cursor == await self.head():
             self.done.set()
-        return UplinkState(self.cursor, self.batch_to)
+        return self.place
 
     async def quantities(self) -> Mapping[str, str]:
         return self.points
@@ -121,26 +131,47 @@ class MemoryFeed:
                 held[identity] = body
         return list(held.values())
 
-    async def begin(self, uplink: str, to_seq: int) -> None:
-        assert to_seq > self.cursor
-        self.batch_to = to_seq
+    async def spaces(self) -> Mapping[str, str]:
+        return dict.fromkeys(self.points, "a-101")
 
-    async def delivered(
-        self, uplink: str, to_seq: int, count: int, refused: Sequence[tuple[int, str]]
-    ) -> None:
-        assert to_seq > self.cursor
-        assert to_seq == self.batch_to
-        self.cursor, self.batch_to = to_seq, None
-        self.count += count - len(refused)
-        self.dead.update(refused)
+    async def begin(self, uplink: str, leg: Leg) -> bool:
+        assert self.place.fits(leg)
+        self.place = places.begun(self.place, leg)
+        return True
+
+    async def delivered(self, uplink: str, leg: Leg, outcome: Outcome) -> Sequence[Range]:
+        assert self.place.fits(leg)
+        assert self.place.sent_to(leg.lane) == leg.to_seq
+        self.place = (places.delivered if outcome.by_receipt else places.passed)(self.place, leg)
+        self.count += outcome.count - len(outcome.refused)
+        self.dead.update(outcome.refused)
         self.errors.clear()
+        if outcome.held is None:
+            return ()
+        missing = places.missing(self.place, outcome.held.ranges, is_cut_off=outcome.held.is_cut_off)
+        self.place = places.again(self.place, missing)
+        return missing
 
-    async def skip(self, uplink: str, to_seq: int) -> None:
-        assert to_seq > self.cursor
-        self.cursor, self.batch_to = to_seq, None
+    async def skip(self, uplink: str, leg: Leg) -> None:
+        assert self.place.fits(leg)
+        self.place = places.passed(self.place, leg)
+
+    async def cut(self, uplink: str, lane: Lane, at: int) -> None:
+        self.place = places.cut(self.place, lane, at)
+
+    async def split(self, uplink: str, more_than: int) -> bool:
+        head, before = await self.head(), self.place
+        front = before.ranges[-1][1] if before.ranges else before.cursor
+        if head - front > more_than:
+            self.place = places.split(before, head)
+        return self.place != before
 
     async def failed(self, uplink: str, message: str) -> None:
         self.errors.append(message)
+
+    async def fenced(self, uplink: str, *, is_fenced: bool) -> None:
+        if self.fences[-1:] != [is_fenced]:
+            self.fences.append(is_fenced)
 
 
 @dataclass

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.uplinks.backoff import LONGEST_S, SHORTEST_S, first_wait_s, wait_s
+from gateway.uplinks.backoff import LONGEST_S, SHORTEST_S, wait_s
 
 
 @given(failures=st.integers(1, 10_000), seed=st.integers(0, 2**32))
@@ -21,10 +21,3 @@ def test_waits_spread_over_the_whole_span() -> None:
 
 def test_what_the_receiver_asks_for_is_kept() -> None:
     assert wait_s(1, random.Random(0), at_least_s=900.0) == 900.0
-
-
-def test_gateways_begin_spread_over_the_interval_and_always_at_the_same_place() -> None:
-    starts = [first_wait_s(f"gw-{number}", 20.0) for number in range(1000)]
-    assert all(0 <= start < 20 for start in starts)
-    assert max(sum(1 for start in starts if second <= start < second + 1) for second in range(20)) < 100
-    assert first_wait_s("gw-1", 20.0) == first_wait_s("gw-1", 20.0)

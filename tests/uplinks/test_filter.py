@@ -35,6 +35,26 @@ FEED = [
 ]
 
 
+def test_a_space_holds_back_the_intervals_of_points_that_lie_elsewhere() -> None:
+    only = UplinkFilter(spaces=("b", "b-2"))
+    spaces = {"m.energy": "b-2", "a.co2": "a-101", "w.water": ""}
+    feed = [
+        interval(1, "m.energy"),
+        interval(2, "a.co2"),
+        interval(3, "w.water"),
+        interval(4, "never.seen"),
+        *FEED[6:9],
+    ]
+    assert [change.seq for change in chosen(feed, only, {}, spaces)] == [1, 4, 7, 8, 9]
+
+
+def test_a_kind_that_is_not_wanted_stays_but_who_and_what_always_goes() -> None:
+    only = UplinkFilter(kinds=("event",))
+    assert [change.seq for change in chosen(FEED, only, QUANTITIES)] == [1, 2, 7]
+    only = UplinkFilter(kinds=("interval", "gap"), periods=("hour",))
+    assert [change.seq for change in chosen(FEED, only, QUANTITIES)] == [1, 2, 5, 8, 10]
+
+
 @pytest.mark.parametrize(
     ("only", "expected"),
     [

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.uplinks.encode import encode
-from gateway.uplinks.feed import Identity
+from gateway.uplinks.feed import Held, Identity
 from gateway.uplinks.verdict import CutAt, Delivered, Keep, Poisoned, Reply, TooLarge, Trouble, judge
 from tests.district.campus import NOW
 from tests.uplinks.memory import rows
@@ -88,6 +88,23 @@ def test_only_the_districts_own_words_condemn_a_record(status: int) -> None:
     assert kept(status, problem("damaged")).trouble is Trouble.DAMAGED
     assert kept(status, b"<h1>Bad Request</h1>", "text/html").trouble is Trouble.REFUSED
     assert kept(status, problem("a new word")).trouble is Trouble.REFUSED
+
+
+@pytest.mark.parametrize(("fault", "trouble"), [("fenced", Trouble.FENCED), ("cloned", Trouble.CLONED)])
+@pytest.mark.parametrize("status", [403, 409])
+def test_f28_a_fence_keeps_all_and_waits_for_a_person(status: int, fault: str, trouble: Trouble) -> None:
+    found = kept(status, problem(fault))
+    assert (found.trouble, found.retry_after_s) == (trouble, 3600.0)
+    assert "new-epoch" in found.cure
+
+
+def test_f27_what_the_district_holds_is_read_from_its_receipt() -> None:
+    assert verdict(200, receipt(received=[(0, 12)])) == Delivered((), Held(((0, 12),)))
+    many = [(2 * number, 2 * number + 1) for number in range(200)]
+    found = verdict(200, receipt(received=many))
+    assert isinstance(found, Delivered)
+    assert found.held is not None
+    assert found.held.is_cut_off
 
 
 def test_too_large_splits_and_is_final_only_from_the_district() -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from edge_config.dialect import Word
 from edge_config.uplinks import NationalUplink
-from gateway.uplinks.feed import Feed
+from gateway.uplinks.feed import FeedReads
 from gateway.uplinks.kinds import Speaker
 from gateway.uplinks.national import said
 from gateway.uplinks.national.heard import Heard
@@ -179,7 +179,7 @@ def refused(told: Sequence[Packet], answers: Answers) -> list[tuple[int, str]]:
     ]
 
 
-async def packets_of(stretch: Stretch, mapped: Mapped, feed: Feed) -> list[Packet]:
+async def packets_of(stretch: Stretch, mapped: Mapped, feed: FeedReads) -> list[Packet]:
     """The packets of a stretch; the feed is asked for what sums lack. Raises msgspec.DecodeError, StoreError."""
     slots = slots_of(stretch.changes, mapped.points)
     before = await _before(feed, stretch.from_seq, needed(slots, mapped), mapped.points)
@@ -187,7 +187,7 @@ async def packets_of(stretch: Stretch, mapped: Mapped, feed: Feed) -> list[Packe
 
 
 async def _before(
-    feed: Feed, from_seq: int, wanted: Collection[SlotKey], points: Mapping[str, MappedPoint]
+    feed: FeedReads, from_seq: int, wanted: Collection[SlotKey], points: Mapping[str, MappedPoint]
 ) -> dict[SlotKey, Slot]:
     """The newest word on each wanted quarter-hour up to ``from_seq``, as far as the feed is looked through."""
     found: dict[SlotKey, Slot] = {}
