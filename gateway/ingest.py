@@ -12,6 +12,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from typing import Any, Self, TypeVar
 
@@ -27,13 +28,13 @@ from gateway.outcome import Outcome
 from gateway.own_clock import OwnClock
 from gateway.settling import Settling
 from gateway.store import notes, proof
-from gateway.store.aside import is_malformed
+from gateway.store.aside import UNREADABLE_MAX, is_malformed
 from gateway.store.database import BufferLock, epoch_of
 from gateway.upkeep import BufferFigures, Upkeep
 from gateway.validate import Validator
 from gateway.waiting import Figures, Waiting
 from runtime import logs
-from runtime.clock import Clock, timeline_of
+from runtime.clock import Clock, machine_start, timeline_of
 
 T = TypeVar("T")
 ROWS_MAX = 1000
@@ -77,7 +78,7 @@ class Door:
         self._connection: sqlite3.Connection | None = None
         self._lock: BufferLock | None = None
         self._urgent: list[asyncio.Event] = []
-        self._opening = Opening(site)
+        self._opening = Opening(site, machine_start())
         self._settling = Settling(site.file, timeline_of(clock))
         self.clock = OwnClock(clock)
         """Sources stamp by this."""
@@ -183,9 +184,7 @@ class Door:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._connection is not None:
-            await self._on_thread(self._connection.close)
-        await self._on_thread(self._opening.close)
+        await self._on_thread(self._close)
         self._thread.shutdown()
         if self._lock is not None:
             self._lock.release()
@@ -323,19 +322,22 @@ class Door:
 
     def _open(self) -> None:
         """A file that turns out damaged is set aside, and a new one begun."""
-        try:
-            self._open_file()
-        except (sqlite3.Error, StoreError) as error:
-            if not self._opening.suspect(error):
-                raise
-            self._open_file()
+        for _ in range(UNREADABLE_MAX):
+            try:
+                self._open_file()
+            except (sqlite3.Error, StoreError) as error:
+                if not self._opening.suspect(error):
+                    raise
+            else:
+                return
+        self._open_file()
 
     def _open_file(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
         now = self.clock.best_ms()
-        connection = self._opening.open(now)
+        connection = self._opening.open(now, self._clock.monotonic_s() * 1000)
         try:
             accounts = Accounts(self._site, self._all_points)
             connection.execute("BEGIN IMMEDIATE")
@@ -351,6 +353,17 @@ class Door:
         self._upkeep.opened(connection, accounts)
         self._validator.recall(newest_readings(accounts.every.values()))
         self.epoch, self.head = epoch_of(connection), accounts.head
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        try:
+            if connection is not None:
+                with closing(connection):
+                    self._opening.end(connection, self.clock.best_ms())
+        except sqlite3.Error as error:
+            log.warning("the buffer could not be ended in order; the next start says so", error=str(error))
+        finally:
+            self._opening.close()
 
     def _transaction(self, batch: Waiting, tick: bool) -> tuple[Outcome, list[tuple[Any, Exception | None]]]:
         connection, accounts, moment = self._connection, self._accounts, batch.moment
@@ -373,6 +386,8 @@ class Door:
                     accounts.tick(connection, now, expire=not self._is_replay, aged=moment.aged)
                 self._upkeep.step(connection, accounts, moment.aged)
                 damage.tell_rows(connection, accounts.log, self._site.file, now)
+                if moment.is_trusted and not self._settling.is_busy:
+                    self._opening.tell_end(connection, accounts.log, moment)
                 accounts.log.flush(connection)
             answers = [answer(connection, accounts, work) for work, _ in batch.works]
             self._opening.before_commit(connection, accounts.head)

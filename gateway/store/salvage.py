@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gateway.errors import DamagedBufferError
 from gateway.model import Period
-from gateway.store import changes, events, intervals, proof, readings
+from gateway.store import changes, events, intervals, points, proof, readings, tally
 from gateway.store.bisect import Piece, Row, Table, joined, read_halving
 from gateway.store.high_water import read as read_witness
 
@@ -92,6 +92,18 @@ class Source:
         except (sqlite3.DatabaseError, DamagedBufferError):
             return 0
         return int(row[0] or 0)
+
+    def due(self) -> tuple[int, dict[int, int]] | None:
+        """(a moment, how many readings measured before it must be held, by point_id); None where that cannot be known."""
+        try:
+            proof.check_seals(self._connection, ("meta",))
+            settled_to = int(points.meta(self._connection, tally.SETTLED_TO) or 0)
+            if not settled_to or not tally.is_adopted(self._connection):
+                return None
+            kept = tally.kept(self._connection, settled_to)
+            return settled_to, {point_id: int(one.due) for point_id, one in kept.items()}
+        except (sqlite3.DatabaseError, DamagedBufferError, TypeError, ValueError):
+            return None
 
     def span(self) -> tuple[int, int]:
         """Times between which readings may be looked for: from the oldest that is known of to what the witness saw."""
