@@ -20,7 +20,7 @@ KEPT_MAX = 3
 UNREADABLE_MAX, AGAIN_S = 3, 60.0
 """A file that could not be read so many times in a row is given up like a damaged one: waiting would not bring it back."""
 
-_PARTS = ("-wal", "-shm", ".high-water")
+_PARTS = ("-wal", "-shm", ".high-water", ".first-page")
 _MALFORMED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_MISMATCH})
 _UNREADABLE = frozenset(
     {

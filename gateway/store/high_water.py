@@ -8,6 +8,7 @@ sent: it never says more than what was committed, so that it may be late but rai
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -139,10 +140,12 @@ def path_of(buffer: Path) -> Path:
 
 
 def read(buffer: Path) -> Witness | None:
-    """What the file beside a buffer says; None where there is none, or nothing in it can be trusted."""
+    """What the file beside a buffer says; None where there is none, or nothing in it can be read or trusted."""
     try:
         data = path_of(buffer).read_bytes()
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.EIO):
+            raise
         return None
     first = _fields(data[:LINE])
     if first is None or not isinstance(first.get("epoch"), str):

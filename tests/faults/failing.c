@@ -1,7 +1,7 @@
 /* Preloaded into a process under test: a card with sectors that cannot be read, or that writes less than it was asked to.
  *
  * CAMPUS_BAD_INODE, CAMPUS_BAD_FROM, CAMPUS_BAD_TO: reading any byte of [from, to) of the file with this inode, whatever it is
- * called by then, fails with EIO. CAMPUS_SHORT_EVERY: every so many-th pwrite of the process writes half of its bytes.
+ * called by then, fails with EIO, the first CAMPUS_BAD_TIMES times where that is given. CAMPUS_SHORT_EVERY: every so many-th pwrite of the process writes half of its bytes.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -26,7 +26,11 @@ static int is_bad(int fd, size_t count, off64_t offset)
     uint64_t inode = number("CAMPUS_BAD_INODE");
     if (!inode || fstat(fd, &about) != 0 || about.st_ino != inode)
         return 0;
-    return (uint64_t)offset < number("CAMPUS_BAD_TO") && (uint64_t)offset + count > number("CAMPUS_BAD_FROM");
+    if ((uint64_t)offset >= number("CAMPUS_BAD_TO") || (uint64_t)offset + count <= number("CAMPUS_BAD_FROM"))
+        return 0;
+    static uint64_t failed;
+    return !getenv("CAMPUS_BAD_TIMES") ||
+           __atomic_add_fetch(&failed, 1, __ATOMIC_RELAXED) <= number("CAMPUS_BAD_TIMES");
 }
 
 static size_t as_far(size_t count)

@@ -54,6 +54,22 @@ async def test_a_card_that_writes_half_of_what_it_is_asked_to_loses_nothing(
     assert {name: found[name] for name in KEPT} == {name: undisturbed[name] for name in KEPT}
 
 
+async def test_a_page_that_could_not_be_read_once_is_read_again_and_nothing_is_given_up(
+    card: Path, tmp_path: Path
+) -> None:
+    folder, whole = tmp_path / "run", tmp_path / "whole"
+    folder.mkdir()
+    whole.mkdir()
+    run(card, performing(folder, 1, GOOD_STEPS))
+    inode = site_in(folder).buffer_path.stat().st_ino
+    later = performing(folder, GOOD_STEPS + 1, len(STEPS))
+    run(card, later, BAD_INODE=inode, BAD_FROM=0, BAD_TO=2**60, BAD_TIMES=2)
+    assert acknowledged(folder / JOURNAL)[0] == len(STEPS)
+    assert waiting(site_in(folder).buffer_path) == []
+    undisturbed, found = (await undisturbed_run(whole, STEPS))[-1], content_of(folder)
+    assert {name: found[name] for name in KEPT} == {name: undisturbed[name] for name in KEPT}
+
+
 @pytest.mark.parametrize("where", ["first page", "a page in the middle", "the second half", "everything"])
 async def test_p18_sectors_that_cannot_be_read_are_given_up_and_what_they_held_is_told(
     where: str, card: Path, tmp_path: Path
