@@ -206,19 +206,26 @@ async def test_f19_a_boot_in_1970_and_then_the_true_time_gives_every_reading_its
         assert one.good()[-1][1] >= polled
 
 
-async def test_f19_a_start_at_the_time_of_the_last_stop_and_then_the_true_time(tmp_path: Path) -> None:
-    """After a kill, with a clock two hours behind what the buffer holds."""
+@pytest.mark.parametrize(
+    ("wrong_s", "step_s"),
+    [(-2 * HOUR_S, 3 * HOUR_S), (40 * DAY_S, HOUR_S - 40 * DAY_S)],
+    ids=["behind", "far ahead"],
+)
+async def test_f19_a_start_at_a_time_that_cannot_be_and_then_the_true_time(
+    wrong_s: float, step_s: float, tmp_path: Path
+) -> None:
+    """After a kill, with a clock two hours behind what the buffer holds, as one that was saved, or forty days after it."""
     async with bench(tmp_path) as one:
         async with collecting(one, end=signal.SIGKILL):
-            await one.booked(2 * QUARTER)
+            await one.booked(QUARTER)
         killed_at = one.meter.count
         newest = one.good()[-1][0]
-        one.wall.set_to(newest / 1000 - 2 * HOUR_S)
+        one.wall.set_to(newest / 1000 + wrong_s)
         async with collecting(one):
             await one.doubted()
-            one.wall.step(3 * HOUR_S)
+            one.wall.step(step_s)
             await one.booked(2 * QUARTER)
             polled = one.meter.count
         later = [at for at, value in one.good() if value > killed_at]
-        assert min(later) > newest
+        assert newest < min(later) <= max(later) < newest + 5 * HOUR_S * 1000
         check(one, polled)

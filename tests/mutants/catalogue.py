@@ -141,6 +141,27 @@ MUTANTS = (
         "    if seen <= head or _has(connection, witness.row):\n        return None\n",
         ("tests/store/test_high_water.py",),
     ),
+    Mutant(
+        "end_in_order_by_one_mark",
+        "gateway/store/ending.py",
+        "    return here.ended is None or beside is None or beside.ended != here.ended\n",
+        "    return here.ended is None\n",
+        ("tests/store/test_ending.py",),
+    ),
+    Mutant(
+        "unreadable_page_is_tried_for_ever",
+        "gateway/store/aside.py",
+        "        return len(self._times_s) >= UNREADABLE_MAX\n",
+        "        return len(self._times_s) > UNREADABLE_MAX\n",
+        ("tests/gateway/test_delivery.py",),
+    ),
+    Mutant(
+        "page_of_nulls_is_an_old_row",
+        "gateway/store/proof.py",
+        "        return None not in row[:2]\n",
+        "        return True\n",
+        ("tests/store/test_proof.py",),
+    ),
     # -- sources
     Mutant(
         "retained_value_is_a_reading",
