@@ -12,7 +12,6 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from functools import partial
 from typing import Any, Self, TypeVar
 
@@ -356,14 +355,9 @@ class Door:
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
-        try:
-            if connection is not None:
-                with closing(connection):
-                    self._opening.end(connection, self.clock.best_ms())
-        except sqlite3.Error as error:
-            log.warning("the buffer could not be ended in order; the next start says so", error=str(error))
-        finally:
-            self._opening.close()
+        if connection is not None:
+            self._opening.end(connection, self.clock.best_ms())
+        self._opening.close()
 
     def _transaction(self, batch: Waiting, tick: bool) -> tuple[Outcome, list[tuple[Any, Exception | None]]]:
         connection, accounts, moment = self._connection, self._accounts, batch.moment

@@ -7,6 +7,7 @@ open slots that the old one still proves; ``salvaging`` brings the rest. No full
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from edge_config.site import LoadedSite
@@ -125,13 +126,17 @@ class Opening:
         self._is_doubtful = False
 
     def end(self, connection: sqlite3.Connection, now: int) -> None:
-        """Mark a life that ends well: the next start has nothing to tell. Raises sqlite3.Error."""
-        connection.execute("BEGIN IMMEDIATE")
-        mark = ending.end(connection, now)
-        proof.seal(connection, proof.OFTEN)
-        connection.execute("COMMIT")
-        if self._water is not None:
-            self._water.end(mark)
+        """Mark a life that ends well and close its buffer: the next start has nothing to tell."""
+        try:
+            with closing(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                mark = ending.end(connection, now)
+                proof.seal(connection, proof.OFTEN)
+                connection.execute("COMMIT")
+                if self._water is not None:
+                    self._water.end(mark)
+        except sqlite3.Error as error:
+            log.warning("the buffer could not be ended in order; the next start says so", error=str(error))
 
     def sent(self, to_seq: int) -> None:
         """A batch up to here is about to be sent."""
