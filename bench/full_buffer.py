@@ -30,7 +30,7 @@ from gateway.query.reader import Reader
 from gateway.store import intervals
 from gateway.store.database import open_writer
 from gateway.store.new_rows import NewRows
-from runtime.clock import SystemClock
+from runtime.clock import SystemClock, machine_start
 
 READINGS = 10_000_000
 DEVICES, POINTS = 15, 20
@@ -112,9 +112,12 @@ def start_again(folder: Path) -> None:
 
 def restart(folder: Path) -> None:
     """What the child does."""
-    loaded = site(folder)
-    now = SystemClock().now_ms()
-    with closing(Opening(loaded)) as opening, closing(opening.open(now)) as connection:
+    loaded, clock = site(folder), SystemClock()
+    now, mono_ms = clock.now_ms(), clock.monotonic_s() * 1000
+    with (
+        closing(Opening(loaded, machine_start())) as opening,
+        closing(opening.open(now, mono_ms)) as connection,
+    ):
         accounts = Accounts(loaded, build_points(loaded))
         connection.execute("BEGIN IMMEDIATE")
         accounts.restore(connection, now)

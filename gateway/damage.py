@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from edge_config.schema import SiteFile
 from gateway.model import Level
@@ -15,8 +17,12 @@ from gateway.store import events, gaps, quarantine
 from gateway.store.changes import ChangeLog
 from gateway.store.gaps import ALL_POINTS, Gap
 from gateway.store.high_water import Loss
+from runtime.clock import format_utc
 
 CORRUPT = "corrupt"
+UNCLEAN_END = "unclean_end"
+"""Reason of a gap record whose span is one of receiving, and in which readings may be gone or not."""
+
 EARLIEST_MS = 946_684_800_000
 """2000-01-01: a damaged row that claims an earlier time, or one ahead of us, does not know its own time."""
 
@@ -94,6 +100,31 @@ def tell_salvaged(
         **figures,
     }
     _event(connection, log, site, "buffer_salvaged", now, Level.NOTICE, evidence)
+
+
+def tell_unclean_end(
+    connection: sqlite3.Connection, log: ChangeLog, site: SiteFile, start: int, opened_at: int, now: int
+) -> None:
+    """提示: the machine was started anew and nobody had ended the buffer. What was received since ``start`` may be gone, also
+    what was accepted, where the card lies about syncing; by all that is here nothing is."""
+    end = max(start, opened_at) + 1
+    gaps.record(connection, log, Gap(ALL_POINTS, start, end, 0, UNCLEAN_END), now)
+    zone = ZoneInfo(site.site.timezone)
+    first, last = (f"{datetime.fromtimestamp(at / 1000, zone):%Y-%m-%d %H:%M:%S}" for at in (start, end))
+    zh, en = (
+        (f"{first} 至 {last} 期间", f"from {first} to {last}")
+        if start
+        else (f"{last} 之前", f"before {last}")
+    )
+    evidence = {
+        "text_zh": f"网关上次未正常停止 (断电或死机), {zh}收到的读数可能没有存下",
+        "text_en": f"The gateway was not stopped in order (power cut or crash); readings received {en} may not have been kept",
+        "advice_zh": "断电前先正常关机; 经常断电时加装不间断电源 (UPS)",
+        "advice_en": "Shut the gateway down before its power is cut; where cuts are frequent, add a UPS",
+        "from": format_utc(start),
+        "to": format_utc(end),
+    }
+    _event(connection, log, site, "buffer_unclean_end", now, Level.NOTICE, evidence)
 
 
 def tell_loss(connection: sqlite3.Connection, log: ChangeLog, site: SiteFile, loss: Loss, now: int) -> None:

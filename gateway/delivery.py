@@ -8,10 +8,10 @@ from pathlib import Path
 
 from edge_config.site import LoadedSite
 from edge_config.uplinks import Uplink
-from gateway.errors import RenewedError
+from gateway.errors import DamagedBufferError, RenewedError
 from gateway.feed import BufferFeed, mended
 from gateway.ingest import Door
-from gateway.store.aside import is_malformed
+from gateway.store.aside import Patience, is_malformed, is_unreadable
 from gateway.store.scrub import Scrub
 from gateway.uplinks.drain import run_uplink
 from gateway.uplinks.feed import Feed, Identity
@@ -20,7 +20,7 @@ from gateway.uplinks.present import speaking
 from runtime import logs
 from runtime.clock import Clock
 
-SCRUB_S = 5.0
+SCRUB_S, AGAIN_S = 5.0, 1.0
 
 log = logs.get("delivery")
 
@@ -28,6 +28,7 @@ log = logs.get("delivery")
 async def deliver(site: LoadedSite, door: Door, clock: Clock) -> None:
     """Run every enabled uplink until cancelled. Damage that a reader meets is handed to the writer."""
     uplinks = [(with_paths(site, uplink), door.urgent()) for uplink in site.file.uplinks if uplink.enabled]
+    patience = Patience()
     while True:
         door.renewed.clear()
         try:
@@ -40,7 +41,7 @@ async def deliver(site: LoadedSite, door: Door, clock: Clock) -> None:
         except* RenewedError:
             log.info("the buffer begins another epoch, uplinks begin again")
         except* sqlite3.DatabaseError as errors:
-            await _hand_over(door, errors)
+            await _hand_over(door, errors, patience, clock)
 
 
 async def _run(uplink: Uplink, speaker: Speaker, feed: Feed, wake: asyncio.Event) -> None:
@@ -50,7 +51,7 @@ async def _run(uplink: Uplink, speaker: Speaker, feed: Feed, wake: asyncio.Event
 
 async def scrub(path: Path, door: Door, clock: Clock) -> None:
     """Read the buffer through again and again, a step at a time, until cancelled."""
-    walk = Scrub()
+    walk, patience = Scrub(), Patience()
     while True:
         await clock.sleep(SCRUB_S)
         try:
@@ -59,10 +60,8 @@ async def scrub(path: Path, door: Door, clock: Clock) -> None:
                 is_good = await mended(door, table, key)
                 log.warning("stored row damaged", table=table, key=key, mended=is_good)
         except sqlite3.DatabaseError as error:
-            if not is_malformed(error):
-                raise
-            await door.suspect(error)
-            walk = Scrub()
+            if await _met(door, error, patience, clock):
+                walk = Scrub()
 
 
 async def _until_renewed(door: Door) -> None:
@@ -70,14 +69,31 @@ async def _until_renewed(door: Door) -> None:
     raise RenewedError("the buffer begins another epoch")
 
 
-async def _hand_over(door: Door, errors: BaseExceptionGroup[sqlite3.DatabaseError]) -> None:
-    damaged, others = errors.split(is_malformed)
+async def _hand_over(
+    door: Door, errors: BaseExceptionGroup[sqlite3.DatabaseError], patience: Patience, clock: Clock
+) -> None:
+    damaged, others = errors.split(lambda error: is_malformed(error) or is_unreadable(error))
     if others is not None or damaged is None:
         raise errors
     first: BaseException = damaged
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
-    await door.suspect(first)
+    await _met(door, first, patience, clock)
+
+
+async def _met(door: Door, error: BaseException, patience: Patience, clock: Clock) -> bool:
+    """Damage goes to the writer, and so does what cannot be read time and again; whether it did. Raises anything else."""
+    if is_malformed(error):
+        await door.suspect(error)
+        return True
+    if not is_unreadable(error):
+        raise error
+    log.warning("the buffer cannot be read", error=str(error))
+    if patience.is_over(clock.monotonic_s()):
+        await door.suspect(DamagedBufferError(f"it cannot be read: {error}"))
+        return True
+    await clock.sleep(AGAIN_S)
+    return False
 
 
 def with_paths(site: LoadedSite, uplink: Uplink) -> Uplink:

@@ -22,18 +22,19 @@ from gateway.accounts import Accounts
 from gateway.answering import answer, give
 from gateway.errors import StoreError
 from gateway.model import Point, Readings
+from gateway.nap import Nap
 from gateway.opening import Opening, refuse_epoch
 from gateway.outcome import Outcome
 from gateway.own_clock import OwnClock
 from gateway.settling import Settling
 from gateway.store import notes, proof
-from gateway.store.aside import is_malformed
+from gateway.store.aside import UNREADABLE_MAX, is_malformed
 from gateway.store.database import BufferLock, epoch_of
 from gateway.upkeep import BufferFigures, Upkeep
 from gateway.validate import Validator
 from gateway.waiting import Figures, Waiting
 from runtime import logs
-from runtime.clock import Clock, timeline_of
+from runtime.clock import Clock, machine_start, timeline_of
 
 T = TypeVar("T")
 ROWS_MAX = 1000
@@ -71,13 +72,12 @@ class Door:
         self._room.set()
         self._hurry = False
         self._closing = False
-        self._nap: asyncio.Future[None] | None = None
-        self._nap_ends = 0.0
+        self._nap = Nap(clock, self._wake)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._connection: sqlite3.Connection | None = None
         self._lock: BufferLock | None = None
         self._urgent: list[asyncio.Event] = []
-        self._opening = Opening(site)
+        self._opening = Opening(site, machine_start())
         self._settling = Settling(site.file, timeline_of(clock))
         self.clock = OwnClock(clock)
         """Sources stamp by this."""
@@ -193,9 +193,7 @@ class Door:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._connection is not None:
-            await self._on_thread(self._connection.close)
-        await self._on_thread(self._opening.close)
+        await self._on_thread(self._close)
         self._thread.shutdown()
         if self._lock is not None:
             self._lock.release()
@@ -214,7 +212,7 @@ class Door:
                 else:
                     self._hurry = False  # it was for what the last commit took with it
         finally:
-            self._stop_nap()
+            self._nap.stop()
 
     def close(self) -> None:
         """No more will be offered; ``run`` ends after the last commit."""
@@ -238,7 +236,7 @@ class Door:
             if now >= due:
                 return
             self._wake.clear()
-            self._nap_until(due, now)
+            self._nap.until(due, now)
             await self._wake.wait()
 
     @property
@@ -246,25 +244,6 @@ class Door:
         """The first readings after a start do not wait: they show that everything from the wire to the card works."""
         is_first = self.figures.accepted == 0 and not self._is_replay
         return FIRST_COMMIT_S if is_first else self._site.file.buffer.commit_interval_s
-
-    def _nap_until(self, due: float, now: float) -> None:
-        """Be woken at ``due`` or before: a nap for each wait would be two for each commit."""
-        if self._nap is not None:
-            if self._nap_ends <= due:
-                return
-            self._stop_nap()
-        self._nap, self._nap_ends = asyncio.ensure_future(self._clock.sleep(due - now)), due
-        self._nap.add_done_callback(self._nap_over)
-
-    def _nap_over(self, _: object) -> None:
-        self._nap = None
-        self._wake.set()
-
-    def _stop_nap(self) -> None:
-        if self._nap is not None:
-            self._nap.remove_done_callback(self._nap_over)
-            self._nap.cancel()
-            self._nap = None
 
     async def _commit(self, tick: bool) -> None:
         batch, self._waiting = self._waiting, Waiting()
@@ -333,19 +312,22 @@ class Door:
 
     def _open(self) -> None:
         """A file that turns out damaged is set aside, and a new one begun."""
-        try:
-            self._open_file()
-        except (sqlite3.Error, StoreError) as error:
-            if not self._opening.suspect(error):
-                raise
-            self._open_file()
+        for _ in range(UNREADABLE_MAX):
+            try:
+                self._open_file()
+            except (sqlite3.Error, StoreError) as error:
+                if not self._opening.suspect(error):
+                    raise
+            else:
+                return
+        self._open_file()
 
     def _open_file(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
         now = self.clock.best_ms()
-        connection = self._opening.open(now)
+        connection = self._opening.open(now, self._clock.monotonic_s() * 1000)
         try:
             accounts = Accounts(self._site, self._all_points)
             connection.execute("BEGIN IMMEDIATE")
@@ -361,6 +343,12 @@ class Door:
         self._upkeep.opened(connection, accounts)
         self._validator.recall(newest_readings(accounts.every.values()))
         self.epoch, self.head = epoch_of(connection), accounts.head
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._opening.end(connection, self.clock.best_ms())
+        self._opening.close()
 
     def _transaction(self, batch: Waiting, tick: bool) -> tuple[Outcome, list[tuple[Any, Exception | None]]]:
         connection, accounts, moment = self._connection, self._accounts, batch.moment
@@ -383,6 +371,8 @@ class Door:
                     accounts.tick(connection, now, expire=not self._is_replay, aged=moment.aged)
                 self._upkeep.step(connection, accounts, moment.aged)
                 damage.tell_rows(connection, accounts.log, self._site.file, now)
+                if moment.is_trusted and not self._settling.is_busy:
+                    self._opening.tell_end(connection, accounts.log, moment)
                 accounts.log.flush(connection)
             answers = [answer(connection, accounts, work) for work, _ in batch.works]
             self._opening.before_commit(connection, accounts.head)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from gateway.store.bisect import Piece
 from gateway.store.carry import Carrier
 from gateway.store.gaps import ALL_POINTS, Gap
 from gateway.store.salvage import Source
+from gateway.upkeep import UNACCOUNTED
 from runtime import logs
 from runtime.clock import Clock
 
@@ -93,6 +95,8 @@ class _Salvage:
     thread: ThreadPoolExecutor
     found: Findings
     shown: Callable[[int], None] | None
+    held: Counter[int] = field(default_factory=Counter)
+    """Readings that the old file still has of times it had counted, by its point_id."""
 
     async def run(self) -> None:
         source = self.source
@@ -117,13 +121,39 @@ class _Salvage:
             lambda c, a, piece: carrier.intervals(c, a.log, piece.rows, self.clock.now_ms()),
             lambda piece, now: _lost_slot(source, piece, now),
         )
+        due = await _on(self.thread, source.due)
         await self._each(
-            source.readings(start, end),
+            self._counted(source.readings(start, end), due[0] if due else 0),
             lambda c, a, piece: a.brought(
                 carrier.readings(c, a.tally, piece.rows, self.clock.now_ms()),
             ),
             _lost_readings,
         )
+        self.found.lost += self._missing(due, end)
+
+    def _counted(self, pieces: Iterator[Piece], end: int) -> Iterator[Piece]:
+        for piece in pieces:
+            # A page that fell back to before it was split has rows that its neighbour has too.
+            self.held.update(
+                point_id for at, point_id in {(row[0], row[1]) for row in piece.rows} if at < end
+            )
+            yield piece
+
+    def _missing(self, due: tuple[int, dict[int, int]] | None, end: int) -> list[Gap]:
+        """A page that fell back to what it was before reads like any other; the old file's own count misses its rows. Where it
+        misses some, what was not counted yet may be gone too; where it knows of too few, it fell back itself."""
+        if due is None:
+            return [Gap(ALL_POINTS, 0, end, 0, UNACCOUNTED)]
+        counts = {one: due[1].get(one, 0) - self.held[one] for one in due[1].keys() | self.held.keys()}
+        if min(counts.values(), default=0) < 0:
+            return [Gap(ALL_POINTS, 0, end, 0, UNACCOUNTED)]
+        points = self.source.points
+        found = [
+            Gap(str(points[one][1]) if one in points else ALL_POINTS, 0, due[0], missing, UNACCOUNTED)
+            for one, missing in counts.items()
+            if missing > 0
+        ]
+        return [*found, Gap(ALL_POINTS, due[0], end, 0, UNACCOUNTED)] if found else []
 
     async def _each(
         self, pieces: Iterator[Piece], put: Callable[[sqlite3.Connection, Accounts, Piece], None],

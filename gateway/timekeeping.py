@@ -1,8 +1,9 @@
 """What our wall clock is worth, from pairs of wall and monotonic time. Pure.
 
 Steady time is passed on; a small step back is held until the wall has caught up, so that stamps never go back without a
-word; a step of up to a day is believed and told. A larger one, a wall behind what the buffer holds or before 2025 puts the
-clock in doubt: stamps then count on a timeline of their own (``UNSYNCED_MS``), and get their right time when it ends.
+word; a step of up to a day is believed and told. A larger one, a wall behind what the buffer holds or far after it, or before
+2025, puts the clock in doubt: stamps then count on a timeline of their own (``UNSYNCED_MS``), and get their right time when it
+ends.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ APART_MS = 2
 
 CAUTION_MS = 86_400_000
 FAR_MS = 35 * 86_400_000
-"""For a day after a leap ahead nothing is dropped for its age by the new time. At a start, a buffer older than this is such."""
+"""For a day after a leap ahead nothing is dropped for its age by the new time. A start so long after what the buffer holds is
+in doubt, and when it is believed such a leap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,9 @@ class Timekeeper:
         self.steps: list[Step] = []
         """Those believed since they were last taken away."""
         begin = wall - (mono - since)
-        if wall < EARLIEST_MS or (newest is not None and begin < newest - HOLD_MS):
+        if wall < EARLIEST_MS or not self._fits(begin):
             self._doubt = _Doubt(since, wall, mono, mono)
             return
-        if newest is not None and begin - newest > FAR_MS:
-            self._leap = begin - newest
         self._trust(wall, mono, since)
 
     @property
@@ -133,11 +133,16 @@ class Timekeeper:
         doubt.wall, doubt.mono = wall, mono
         if wall < EARLIEST_MS:
             return
-        begin, given = wall - (mono - doubt.since), self._given
-        if self._agrees(wall, mono) or (not self._trusted and (given is None or begin >= given - HOLD_MS)):
+        begin = wall - (mono - doubt.since)
+        if self._agrees(wall, mono) or (not self._trusted and self._fits(begin)):
             self._trust(wall, mono, doubt.since)
         elif mono - doubt.held_since >= STEADY_MS:
             self._believe(wall, mono, doubt.since)
+
+    def _fits(self, begin: float) -> bool:
+        """Whether a start can have been at this time: not before what the buffer holds, and not so long after it that a clock
+        without a battery is likelier."""
+        return self._given is None or -HOLD_MS <= begin - self._given <= FAR_MS
 
     def _agrees(self, wall: int, mono: float) -> bool:
         return self._trusted and abs(wall - self._wall - (mono - self._mono)) <= HOLD_MS
@@ -146,7 +151,8 @@ class Timekeeper:
         """A wall that was doubted and has proven steady."""
         before, begin = self.now(wall, mono), wall - (mono - since)
         is_back = self._given is not None and begin < self._given - HOLD_MS
-        self.steps.append(Step(before, wall, int(begin) if is_back else None))
+        if is_back or self._trusted:  # else the clock was not moved, we were away
+            self.steps.append(Step(before, wall, int(begin) if is_back else None))
         ahead = wall - before
         self._leap = max(0.0, self.leap(mono) + ahead) if abs(ahead) > DOUBT_MS else 0.0
         self._leap_at = mono

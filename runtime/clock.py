@@ -88,6 +88,11 @@ def timeline_of(clock: Clock) -> str:
     from those of another start. A scaled clock counts from its process's; so does every one where the system does not say."""
     if isinstance(clock, SystemClock) and clock.is_scaled:
         return uuid.uuid4().hex
+    return machine_start()
+
+
+def machine_start() -> str:
+    """Names this start of the machine; another name each time where the system does not say."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:

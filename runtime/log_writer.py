@@ -23,12 +23,12 @@ class LogWriter(logging.Handler):
     """A handler that never waits. ``close`` is called at the end of the process by itself."""
 
     def __init__(self, stream: TextIO) -> None:
-        super().__init__()
         self._stream = stream
         self._lines: Queue[str | None] = Queue(LINES_MAX)
         self._dropped = 0
         self._thread = Thread(target=self._write, name="log", daemon=True)
         self._thread.start()
+        super().__init__()  # last: a handler that could not begin is none
         atexit.register(self.close)
 
     def emit(self, record: logging.LogRecord) -> None:

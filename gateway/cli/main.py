@@ -64,6 +64,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+STARVED = (
+    "the system gives this process no more memory or threads; end what else runs here, or raise MemoryMax and TasksMax of its "
+    "service; nothing accepted is lost"
+)
+
+
 class FrontDoor(click.Group):
     """A group that imports a command's module only when the command is called."""
 
@@ -98,6 +104,11 @@ def main() -> None:
     except GatewayError as error:
         click.echo(f"campus-gateway: {error}", err=True)
         sys.exit(1)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_starved(error):
+            raise
+        click.echo(f"campus-gateway: {STARVED}", err=True)
+        sys.exit(1)
     except BaseExceptionGroup as group:
         sys.exit(_refused_together(group))
     except click.ClickException as error:
@@ -109,12 +120,22 @@ def main() -> None:
 
 def _refused_together(group: BaseExceptionGroup) -> int:
     """What several tasks of a process refused, a sentence each; anything else among it is a fault and shows its trace."""
+    if group.subgroup(_is_starved) is not None:
+        click.echo(f"campus-gateway: {STARVED}", err=True)
+        return 1
     refused, faults = group.split(GatewayError)
     if faults is not None or refused is None:
         raise group
     for error in _leaves(refused):
         click.echo(f"campus-gateway: {error}", err=True)
     return 1
+
+
+def _is_starved(error: BaseException) -> bool:
+    """Whether the system refused memory or a thread; Python has no class of its own for the second."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and str(error) == "can't start new thread"
+    )
 
 
 def _leaves(group: BaseExceptionGroup) -> list[BaseException]:

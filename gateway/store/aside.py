@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +17,18 @@ from gateway.errors import DamagedBufferError
 KEPT_MAX = 3
 """Files that have been salvaged are kept for staff, the newest so many: they may be as large as the buffer."""
 
-_PARTS = ("-wal", "-shm", ".high-water")
+UNREADABLE_MAX, AGAIN_S = 3, 60.0
+"""A file that could not be read so many times in a row is given up like a damaged one: waiting would not bring it back."""
+
+_PARTS = ("-wal", "-shm", ".high-water", ".first-page")
 _MALFORMED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_MISMATCH})
+_UNREADABLE = frozenset(
+    {
+        sqlite3.SQLITE_IOERR_READ,
+        sqlite3.SQLITE_IOERR_SHORT_READ,
+        sqlite3.SQLITE_IOERR_CORRUPTFS,
+    }  # the last is EIO
+)
 # A mismatch is a text where only a number can have been written.
 
 
@@ -36,6 +47,26 @@ def is_malformed(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def is_unreadable(error: BaseException | None) -> bool:
+    """Whether the card did not give a page back. Once may be a loose plug; again and again it is a sector that is gone."""
+    while error is not None:
+        if getattr(error, "sqlite_errorcode", None) in _UNREADABLE:
+            return True
+        error = error.__cause__
+    return False
+
+
+@dataclass(slots=True)
+class Patience:
+    """Of one reader with a file that it could not read: ``is_over`` when that came again and again within a minute."""
+
+    _times_s: list[float] = field(default_factory=list)
+
+    def is_over(self, now_s: float) -> bool:
+        self._times_s = [at_s for at_s in self._times_s if now_s - at_s < AGAIN_S] + [now_s]
+        return len(self._times_s) >= UNREADABLE_MAX
 
 
 def is_headless(path: Path) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gateway.errors import StoreError
+from gateway.store import ending
 from gateway.store.aside import set_aside, sync_folder
 from gateway.store.changes import head
 from gateway.store.database import epoch_of, new_epoch, open_reader, open_writer, schema_of
@@ -105,6 +106,7 @@ def restore(backup: Path, path: Path, now: int, *, replace: bool) -> str:
             connection.execute("BEGIN IMMEDIATE")
             epoch = new_epoch(connection)
             begin_epoch(connection)
+            ending.forget(connection)
             seal(connection)
             connection.execute("COMMIT")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -20,7 +20,9 @@ from gateway.store.points import put_meta
 from gateway.store.salvage import POINT, Source
 from gateway.store.tally import Tally
 
-NOT_CARRIED = frozenset({"epoch", "activity", "site", "gateway", "tally_settled_to", "tally_adopted"})
+NOT_CARRIED = frozenset(
+    {"epoch", "activity", "site", "gateway", "tally_settled_to", "tally_adopted", "boot", "ended"}
+)
 """Keys of ``meta`` that belong to a file and not to its content."""
 
 BY_POINT = ("replacement", "unsynced")

@@ -36,9 +36,15 @@ class BufferLock:
     """Holds ``<buffer>.lock`` for as long as it lives; a second collector is refused in one sentence."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock_path = path.with_name(path.name + ".lock")
-        self._file: IO[str] = lock_path.open("a+", encoding="ascii")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: IO[str] = lock_path.open("a+", encoding="ascii")
+        except OSError as error:
+            raise StoreError(
+                f"{path}: the buffer cannot be written: {error.strerror}; check that its disk is mounted for writing, and the "
+                "folder's permissions"
+            ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

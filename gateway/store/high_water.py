@@ -8,6 +8,7 @@ sent: it never says more than what was committed, so that it may be late but rai
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -27,7 +28,8 @@ LINE = 256
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """What the file says. ``row`` is (measured_at, point_id) of the newest reading at the last commit at ``at``."""
+    """What the file says. ``row`` is (measured_at, point_id) of the newest reading at the last commit at ``at``; ``boot`` and
+    ``ended`` are as in ``ending``."""
 
     epoch: str
     reserved: int
@@ -36,6 +38,8 @@ class Witness:
     row: tuple[int, int] | None = None
     at: int = 0
     was: str | None = None
+    boot: str | None = None
+    ended: str | None = None
 
     def knows(self, epoch: str) -> bool:
         """Whether it speaks of a buffer of this epoch, or of the one that a crash kept from ending."""
@@ -55,13 +59,15 @@ class Loss:
 class HighWater:
     """The open file of one epoch. The writer's thread only."""
 
-    def __init__(self, path: Path, epoch: str, head: int, before: Witness | None = None) -> None:
+    def __init__(
+        self, path: Path, epoch: str, head: int, before: Witness | None = None, boot: str | None = None
+    ) -> None:
         """``before`` is what was seen under an epoch that ends with the commit this opening makes."""
-        self._path, self._epoch = path_of(path), epoch
+        self._path, self._epoch, self._boot = path_of(path), epoch, boot
         self._file = -1
         self._reserved = -1
         self._was = before.epoch if before else None
-        self._said = before or Witness(epoch, 0, head)
+        self._said = Witness(epoch, 0, head) if before is None else replace(before, ended=None)
         self.cover(head)
 
     def close(self) -> None:
@@ -88,12 +94,20 @@ class HighWater:
             self._write()
             os.fdatasync(self._file)
 
+    def end(self, mark: str) -> None:
+        """After the last commit of a life that ended well; synced."""
+        self._said = replace(self._said, ended=mark)
+        with _as_store_failure(self._path):
+            self._write()
+            os.fdatasync(self._file)
+
     def _reserve(self, reserved: int) -> None:
         fresh = self._path.with_name(self._path.name + ".new")
         descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
         self.close()
         self._file = descriptor
-        os.pwrite(descriptor, _line({"epoch": self._epoch, "was": self._was, "reserved": reserved}), 0)
+        first = {"epoch": self._epoch, "was": self._was, "reserved": reserved, "boot": self._boot}
+        _write_whole(descriptor, _line(first), 0)
         self._write()
         os.fsync(descriptor)
         fresh.rename(self._path)
@@ -102,8 +116,14 @@ class HighWater:
 
     def _write(self) -> None:
         said = self._said
-        fields = {"head": said.head, "sent": said.sent, "row": said.row, "at": said.at}
-        os.pwrite(self._file, _line(fields), LINE)
+        fields = {"head": said.head, "sent": said.sent, "row": said.row, "at": said.at, "ended": said.ended}
+        _write_whole(self._file, _line(fields), LINE)
+
+
+def _write_whole(descriptor: int, line: bytes, at: int) -> None:
+    while line:  # a disk that is nearly full takes a part, and says so at the next
+        done = os.pwrite(descriptor, line, at)
+        line, at = line[done:], at + done
 
 
 @contextmanager
@@ -120,10 +140,12 @@ def path_of(buffer: Path) -> Path:
 
 
 def read(buffer: Path) -> Witness | None:
-    """What the file beside a buffer says; None where there is none, or nothing in it can be trusted."""
+    """What the file beside a buffer says; None where there is none, or nothing in it can be read or trusted."""
     try:
         data = path_of(buffer).read_bytes()
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.EIO):
+            raise
         return None
     first = _fields(data[:LINE])
     if first is None or not isinstance(first.get("epoch"), str):
@@ -133,7 +155,7 @@ def read(buffer: Path) -> Witness | None:
     return Witness(
         str(first["epoch"]), _number(first, "reserved"), _number(second, "head"), _number(second, "sent"),
         (int(row[0]), int(row[1])) if isinstance(row, list) and len(row) == 2 else None, _number(second, "at"),
-        str(first["was"]) if first.get("was") else None,
+        _text(first, "was"), _text(first, "boot"), _text(second, "ended"),
     )  # fmt: skip
 
 
@@ -186,6 +208,11 @@ def _fields(line: bytes) -> dict[str, object] | None:
     except ValueError:
         return None
     return fields if isinstance(fields, dict) else None
+
+
+def _text(fields: dict[str, object], name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) and value else None
 
 
 def _number(fields: dict[str, object], name: str) -> int:

@@ -35,8 +35,11 @@ def checksum(values: Iterable[object]) -> int:
 
 
 def is_proven(row: Sequence[object]) -> bool:
-    """Whether a row whose last column is its CRC is what was written; one without a CRC is older than the proof."""
-    return row[-1] is None or row[-1] == checksum(row[:-1])
+    """Whether a row whose last column is its CRC is what was written; one without a CRC is older than the proof. Where a page
+    was never written all columns are NULL, also those that no row is without."""
+    if row[-1] is None:
+        return None not in row[:2]
+    return row[-1] == checksum(row[:-1])
 
 
 def seal(connection: sqlite3.Connection, tables: Iterable[str] = SEALED) -> None:

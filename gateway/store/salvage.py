@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gateway.errors import DamagedBufferError
 from gateway.model import Period
-from gateway.store import changes, events, intervals, proof, readings
+from gateway.store import changes, events, first_page, intervals, points, proof, readings, tally
 from gateway.store.bisect import Piece, Row, Table, joined, read_halving
 from gateway.store.high_water import read as read_witness
 
@@ -54,7 +54,7 @@ class Source:
     def __init__(self, path: Path, known: Mapping[str, Known]) -> None:
         self.path = path
         self._witness = witness = read_witness(path)
-        self._connection = _open(path, witness.epoch if witness else None)
+        self._connection = _opened(path, witness.epoch if witness else None)
         self.points = self._points(known)
 
     def close(self) -> None:
@@ -92,6 +92,18 @@ class Source:
         except (sqlite3.DatabaseError, DamagedBufferError):
             return 0
         return int(row[0] or 0)
+
+    def due(self) -> tuple[int, dict[int, int]] | None:
+        """(a moment, how many readings measured before it must be held, by point_id); None where that cannot be known."""
+        try:
+            proof.check_seals(self._connection, ("meta",))
+            settled_to = int(points.meta(self._connection, tally.SETTLED_TO) or 0)
+            if not settled_to or not tally.is_adopted(self._connection):
+                return None
+            kept = tally.kept(self._connection, settled_to)
+            return settled_to, {point_id: int(one.due) for point_id, one in kept.items()}
+        except (sqlite3.DatabaseError, DamagedBufferError, TypeError, ValueError):
+            return None
 
     def span(self) -> tuple[int, int]:
         """Times between which readings may be looked for: from the oldest that is known of to what the witness saw."""
@@ -209,6 +221,29 @@ def _check_end(connection: sqlite3.Connection, sql: str, span: tuple[int, int], 
 def _number(value: object) -> int:
     """A key column; what is no number lies before everything."""
     return value if isinstance(value, int) else -1
+
+
+def _opened(path: Path, epoch: str | None) -> sqlite3.Connection:
+    """The file, if need be with another first page: one that shows the file's own epoch, or tables as they were sealed."""
+    try:
+        return _open(path, epoch)
+    except (sqlite3.DatabaseError, DamagedBufferError):
+        if not _has_new_first_page(path):
+            raise
+    try:
+        connection = _open(path, epoch)
+        proof.check_seals(connection, ("meta",))
+    except (sqlite3.DatabaseError, DamagedBufferError) as error:
+        first_page.put_back(path)
+        raise DamagedBufferError(f"{path}: its first page is gone, and another one does not fit") from error
+    return connection
+
+
+def _has_new_first_page(path: Path) -> bool:
+    try:
+        return first_page.replace(path)
+    except OSError:  # the card does not even give back what is there
+        return False
 
 
 def _open(path: Path, epoch: str | None) -> sqlite3.Connection:

@@ -30,12 +30,16 @@ HEALTHY_STEPS = 4
 LOOKS = 30
 """At the health, a tenth of a second apart: three rounds of the door's retry at least."""
 LATE_S_MAX = 0.5
+FAILING_WRITES = 3
+"""A try at each second ends with the first of them."""
 KEPT = ("reading", "correction", "event", "interval", "change", "act", "statement")
 
 
-@pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
+@pytest.mark.parametrize(
+    ("call", "error"), [("fdatasync", "EIO"), ("pwrite64", "EIO"), ("pwrite64", "EROFS")]
+)
 async def test_a_commit_that_failed_once_is_not_acknowledged_before_the_buffer_is_open_again(
-    call: str, tmp_path: Path
+    call: str, error: str, tmp_path: Path
 ) -> None:
     folder, log, whole = (tmp_path / name for name in ("run", "calls", "undisturbed"))
     folder.mkdir()
@@ -43,7 +47,7 @@ async def test_a_commit_that_failed_once_is_not_acknowledged_before_the_buffer_i
     undisturbed = await undisturbed_run(whole, STEPS)
     when = calls_before(tmp_path / "learned", log, call, HEALTHY_STEPS, len(STEPS)) + 1
     words = ["strace", "-f", "-qq", "-o", str(log), "-e", "trace=openat,write,fdatasync,pwrite64"]
-    done = run([*words, "-e", f"inject={call}:error=EIO:when={when}", *performing(folder, 1, len(STEPS))])
+    done = run([*words, "-e", f"inject={call}:error={error}:when={when}", *performing(folder, 1, len(STEPS))])
     assert done.returncode == 0, done.stderr
     lines = log.read_text(encoding="utf-8").splitlines()
     failed = next(number for number, line in enumerate(lines) if "(INJECTED)" in line)
@@ -56,11 +60,15 @@ async def test_a_commit_that_failed_once_is_not_acknowledged_before_the_buffer_i
     assert {name: found[name] for name in KEPT} == {name: undisturbed[-1][name] for name in KEPT}
 
 
-def test_syncs_that_fail_for_ever_fail_the_health_acknowledge_nothing_and_do_not_spin(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("call", "error"), [("fdatasync", "EIO"), ("pwrite64", "EROFS")])
+def test_a_disk_that_fails_for_ever_fails_the_health_acknowledges_nothing_is_read_and_makes_us_not_spin(
+    call: str, error: str, tmp_path: Path
+) -> None:
+    """EROFS is what a disk gives that was mounted read-only under us (F8)."""
     folder = tmp_path / "run"
     folder.mkdir()
-    when = calls_before(tmp_path / "learned", tmp_path / "calls", "fdatasync", HEALTHY_STEPS, len(STEPS)) + 1
-    fault = traced(folder, tmp_path / "calls", f"fdatasync:error=EIO:when={when}+")
+    when = calls_before(tmp_path / "learned", tmp_path / "calls", call, HEALTHY_STEPS, len(STEPS)) + 1
+    fault = traced(folder, tmp_path / "calls", f"{call}:error={error}:when={when}+")
     with observed(fault, folder) as process:
         assert process.stdout is not None
         pid = json.loads(process.stdout.readline())["pid"]
@@ -71,7 +79,22 @@ def test_syncs_that_fail_for_ever_fail_the_health_acknowledge_nothing_and_do_not
         assert all(said["problems"] for said in looks)
         assert cpu_s(pid) - burnt_s < 0.5 * (time.monotonic() - began_s)
         assert acknowledged(folder / JOURNAL)[0] == step < len(STEPS)
+        assert content_of(folder)["reading"] != []
         os.kill(pid, signal.SIGKILL)
+
+
+def test_a_disk_that_can_be_written_again_is_written_again_by_itself(tmp_path: Path) -> None:
+    """Mounted read-only for some seconds, and then not (F8): the health says so meanwhile, and nothing is lost."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    when = calls_before(tmp_path / "learned", tmp_path / "calls", "pwrite64", HEALTHY_STEPS, len(STEPS)) + 1
+    fault = traced(folder, tmp_path / "calls", f"pwrite64:error=EROFS:when={when}..{when + FAILING_WRITES}")
+    with observed(fault, folder) as process:
+        assert process.stdout is not None
+        said = [json.loads(line) for line in process.stdout]
+    assert any(line.get("problems") for line in said)
+    assert acknowledged(folder / JOURNAL)[0] == len(STEPS)
+    assert content_of(folder)["reading"] != []
 
 
 def test_a_disk_that_takes_two_seconds_to_sync_holds_up_the_writer_and_not_the_loop(tmp_path: Path) -> None:

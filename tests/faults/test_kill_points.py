@@ -21,7 +21,7 @@ from tests.power_cuts.verdict import judge, undisturbed_run
 pytestmark = [pytest.mark.real("strace"), pytest.mark.timeout(3600)]
 
 STEPS = script(8)
-POINTS = int(os.environ.get("CAMPUS_KILLS", "24"))
+POINTS = int(os.environ.get("CAMPUS_KILLS", "60"))
 SEED = int(os.environ.get("CAMPUS_KILLS_SEED", "1"))
 ACCEPTED = ("reading", "correction", "act", "statement", "uplink")
 

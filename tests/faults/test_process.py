@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -68,6 +69,60 @@ def test_a_second_collector_is_refused_and_leaves_the_first_alone(tmp_path: Path
         assert process.poll() is None
         process.terminate()
         assert process.wait(PATIENCE_S) == 0
+
+
+async def test_p18_noise_over_the_whole_buffer_of_a_running_collector_is_found_and_ingest_goes_on(
+    tmp_path: Path,
+) -> None:
+    """F12, as another program would write it; the scrub or the next commit meets it."""
+    async with tcp(Slave()) as bus:
+        plant = Plant(tmp_path, free_port(), bus)
+        with running(plant.command("--clock-rate", str(RATE)), tmp_path / "log") as process:
+            await polled(plant, 3)
+            process.terminate()  # so that all lies in the file, and not in the log
+            assert await asyncio.to_thread(process.wait, PATIENCE_S) == 0
+        with running(plant.command("--clock-rate", str(RATE)), tmp_path / "log") as process:
+            before = await polled(plant, 6)
+            [(epoch,)] = plant.rows(EPOCH)
+            noise(tmp_path / "buffer.db")
+            async with asyncio.timeout(PATIENCE_S):
+                while not goes_on(plant, str(epoch), before[-1]):
+                    await asyncio.sleep(0.05)
+                while not list(tmp_path.glob("buffer.db.salvaged-*")):
+                    await asyncio.sleep(0.05)
+            process.terminate()
+            assert await asyncio.to_thread(process.wait, PATIENCE_S) == 0
+    assert plant.rows("SELECT 1 FROM event WHERE kind = 'buffer_damaged'") != []
+    held = {at for (at,) in plant.rows("SELECT measured_at FROM reading")}
+    told = plant.rows("SELECT min(start), max(\"end\") FROM gap WHERE point = '*'")
+    assert all(at in held or told[0][0] <= at < told[0][1] for at in before)
+
+
+EPOCH = "SELECT value FROM meta WHERE key = 'epoch'"
+
+
+def noise(path: Path) -> None:
+    """Random bytes over all of a file that others have open; by another process, as closing it would cost us our locks."""
+    pages = str(path.stat().st_size // 4096)
+    words = [
+        "dd",
+        "if=/dev/urandom",
+        f"of={path}",
+        "bs=4096",
+        f"count={pages}",
+        "conv=notrunc",
+        "status=none",
+    ]
+    subprocess.run(words, check=True)
+
+
+def goes_on(plant: Plant, epoch: str, newest: int) -> bool:
+    """Whether another buffer is in use and has newer readings; the damaged one reads as anything until then."""
+    try:
+        is_another = plant.rows(EPOCH) not in ([], [(epoch,)])
+        return is_another and plant.rows("SELECT 1 FROM reading WHERE measured_at > ?", newest) != []
+    except sqlite3.DatabaseError:
+        return False
 
 
 @contextmanager

@@ -151,11 +151,23 @@ def test_what_waited_never_lies_before_what_was_stamped() -> None:
     assert stamp >= keeper.offset + 2 * MINUTE - 1
 
 
-def test_a_buffer_much_older_than_the_wall_is_not_aged_by_it_for_a_day() -> None:
+def test_a_start_long_after_what_the_buffer_holds_is_believed_when_it_has_gone_evenly() -> None:
+    """And the buffer is not aged by it for a day. The clock was not moved, so no step is told."""
     keeper = Timekeeper(T0 + 10 * YEAR, 0, newest=T0)
+    assert is_unsynced(keeper.stamp(T0 + 10 * YEAR + 9 * MINUTE, 9 * MINUTE))
+    assert keeper.stamp(T0 + 10 * YEAR + 10 * MINUTE, 10 * MINUTE) == T0 + 10 * YEAR + 10 * MINUTE
     assert keeper.is_trusted
+    assert keeper.steps == []
     assert keeper.leap(HOUR) == 10 * YEAR
     assert Timekeeper(T0 + 20 * DAY, 0, newest=T0).leap(0) == 0
+
+
+def test_a_start_long_after_what_the_buffer_holds_that_the_time_server_sets_back_was_never_believed() -> None:
+    keeper = Timekeeper(T0 + 10 * YEAR, 0, newest=T0)
+    assert is_unsynced(keeper.stamp(T0 + 10 * YEAR + MINUTE, MINUTE))
+    assert keeper.stamp(T0 + HOUR, 2 * MINUTE) == T0 + HOUR
+    assert (keeper.steps, keeper.leap(3 * MINUTE)) == ([], 0)
+    assert keeper.offset + MINUTE == T0 + HOUR - MINUTE
 
 
 def test_before_2025_no_wall_is_believed() -> None:

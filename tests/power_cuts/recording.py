@@ -28,9 +28,14 @@ class Op:
 
 def build_recorder(folder: Path) -> Path:
     """The recorder as a shared object in ``folder``; needs gcc."""
-    library = folder / "recorder.so"
+    return build(SOURCE, folder)
+
+
+def build(source: Path, folder: Path) -> Path:
+    """What can be preloaded into a process, as a shared object in ``folder``; needs gcc."""
+    library = folder / f"{source.stem}.so"
     flags = ["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-O1"]
-    subprocess.run(["gcc", *flags, "-o", library, SOURCE, "-ldl", "-lpthread"], check=True)
+    subprocess.run(["gcc", *flags, "-o", library, source, "-ldl", "-lpthread"], check=True)
     return library
 
 

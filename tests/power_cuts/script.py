@@ -76,10 +76,10 @@ def script(count: int, seed: int = 1) -> list[Step]:
     for number in range(1, count + 1):
         at = T0 + number * STEP_MINUTES * MINUTE_MS
         fresh = [one for m in range(STEP_MINUTES) for one in _minute(at - (STEP_MINUTES - m) * MINUTE_MS)]
-        late, held = (held, []) if number % 9 == 0 else ([], held)
+        late, held = ([_came(at, one) for one in held], []) if number % 9 == 0 else ([], held)
         held += [fresh.pop(random.randrange(len(fresh))) for _ in range(random.randrange(3))]
         repeated = random.sample(told, min(len(told), random.randrange(4)))
-        corrected = [_corrected(one) for one in random.sample(told, min(len(told), number % 3 == 0))]
+        corrected = [_corrected(at, one) for one in random.sample(told, min(len(told), number % 3 == 0))]
         more = (_burst(at) if number % 20 == 7 else []) + (_bad_clock(at) if number % 25 == 11 else [])
         steps.append(
             Step(
@@ -112,5 +112,10 @@ def _bad_clock(at: int) -> list[Reading]:
     return [Reading("air.humidity", at + 10 * 86_400_000, at, 40.0)]
 
 
-def _corrected(one: Reading) -> Reading:
-    return one._replace(value=(one.value or 0) + 0.5, received_at=one.received_at + 5000)
+def _corrected(at: int, one: Reading) -> Reading:
+    return _came(at, one)._replace(value=(one.value or 0) + 0.5)
+
+
+def _came(at: int, one: Reading) -> Reading:
+    """A reading of an earlier minute that comes now."""
+    return one._replace(received_at=at - 50)

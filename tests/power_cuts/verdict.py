@@ -23,7 +23,7 @@ from tests.power_cuts.perform import ScriptClock, perform
 from tests.power_cuts.script import Step, site_in
 
 Content = dict[str, list[tuple[Any, ...]]]
-OWN = (("meta", "epoch"), ("seal", "meta"))
+OWN = (("meta", "epoch"), ("meta", "boot"), ("meta", "ended"), ("meta", "lost_from"), ("seal", "meta"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Verdict:
 
 
 def content(connection: sqlite3.Connection) -> Content:
-    """Every table but the library's own; the epoch is another one in each run and left out, with the seal that covers it."""
+    """Every table but the library's own; what is another one in each run or start is left out, with the seal that covers it."""
     tables = connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '[_]*' ORDER BY name"
     )

@@ -33,3 +33,9 @@ def test_a_flipped_bit_of_a_number_is_seen(number: int, bit: int) -> None:
 
 def test_a_row_from_before_the_proof_is_taken_as_it_is() -> None:
     assert is_proven((1, 2, None))
+
+
+def test_a_row_of_a_page_that_was_never_written_is_none() -> None:
+    """All its columns are NULL, its checksum too."""
+    assert not is_proven((None, None, None, None))
+    assert not is_proven((7, None, None, None))
