@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from district.database import Connection, Row
-from district.figures import due_slots
+from district.figures import GatewayRow, due_slots
 from district.month_page import DayLine, EventLine, GapLine, PointLine, Statement, StatementDay
 from district.months import Day, Month
 from district.piece_reads import Span, cover
@@ -123,7 +123,13 @@ def _event(kind: str, evidence: str, subject: str, zh: str, en: str, *rest: obje
     return EventLine(text_zh, text_en, subject, zh, en, *rest)  # type: ignore[arg-type]
 
 
-def first_month_day(connection: Connection, site: str) -> int | None:
-    """When the school's first quarter-hour began; None before it came."""
-    found: int | None = connection.rows("SELECT min(first_at) FROM point WHERE site_id = ?", site)[0][0]
-    return found
+def gateway_rows(connection: Connection, site: str) -> list[GatewayRow]:
+    rows = connection.rows(
+        "SELECT gateway_id, name, contact_at, epoch,"
+        " (SELECT max(to_seq) FROM received r WHERE r.site_id = g.site_id AND r.gateway_id = g.gateway_id"
+        "  AND r.epoch = g.epoch),"
+        " (SELECT count(*) FROM rejected x WHERE x.site_id = g.site_id AND x.gateway_id = g.gateway_id)"
+        " FROM gateway g WHERE g.site_id = ? ORDER BY gateway_id",
+        site,
+    )
+    return [GatewayRow(*row) for row in rows]

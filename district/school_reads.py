@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 from district.database import Connection, Row
 from district.figures import Completeness, due_slots
@@ -14,6 +15,8 @@ from district.spans import QUARTER_MS, SETTLED_AFTER_MS
 from district.usage import COMMODITIES, Commodity, against_quota, use
 
 WEEK_MS = 7 * 24 * 60 * 60 * 1000
+DISTRICT_ZONE = ZoneInfo("Asia/Shanghai")
+"""Where no school is meant: which month is the current one, when an export was made."""
 NO_ALARM = "disinfection"
 """A run that goes on is an event and no alarm."""
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from district.words_pages import PAGE_WORDS
+from district.words_sheets import SHEET_WORDS
+
 Language = Literal["zh", "en"]
 
 WORDS: dict[str, tuple[str, str]] = {
+    **PAGE_WORDS,
+    **SHEET_WORDS,
     "title": ("区教育局后勤数据平台", "District logistics data"),
     "schools": ("学校", "Schools"),
     "school": ("学校", "School"),
@@ -86,6 +91,11 @@ WORDS: dict[str, tuple[str, str]] = {
 def word(name: str, language: Language) -> str:
     """KeyError when the catalogue lacks it: a page never shows a bare name."""
     return WORDS[name][0 if language == "zh" else 1]
+
+
+def known(name: str, language: Language) -> str | None:
+    """The word for something a gateway named; None where we have none for it."""
+    return word(name, language) if name in WORDS else None
 
 
 def age(seconds: float, language: Language) -> str:
