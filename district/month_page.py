@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from district.figures import on_step
 from district.pieces import PointSum, exact
 
 ITEMS = ("A", "B", "C", "D")
@@ -146,6 +147,12 @@ class PointLine:
         step = Decimal(self.step)
         told = round((Decimal(last) - Decimal(first)) / step)
         return "agrees" if told == round(Decimal(self.sums.value) / step) else "differs"
+
+    @property
+    def register_used(self) -> float | None:
+        """What the registers at both ends tell, whatever happened between."""
+        first, last = self.sums.register_start, self.sums.register_end
+        return None if first is None or last is None else on_step(last - first, self.step)
 
 
 @dataclass(frozen=True, slots=True)

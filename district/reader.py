@@ -19,8 +19,9 @@ WEEKDAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日"
 _REASON = re.compile(r"[a-z_]+[a-z]")
 """A gateway may add numbers to its word: ``tail_lost 5-9``."""
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-LEAST_SHOWN = 0.0005
-"""A share below half a tenth of a percent would be shown as 0.0 %: it is left out."""
+TENTH_PERCENT = 0.001
+LEAST_SHOWN = 1e-6
+"""Less is the dust of dividing: a second of a month is a share of 4e-7."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,5 +100,11 @@ class Reader:
         return words.percent(found.rate)
 
     def shown(self, share: float | None) -> bool:
-        """Whether a share is worth a mark."""
+        """Whether there is such a share at all, however small."""
         return share is not None and share >= LEAST_SHOWN
+
+    def share(self, share: float | None) -> str:
+        """A share that is estimated or missing: never rounded to nothing."""
+        if share is not None and LEAST_SHOWN <= share < TENTH_PERCENT:
+            return "<0.1%"
+        return words.percent(share)

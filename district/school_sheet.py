@@ -167,5 +167,5 @@ def _note_of(reader: Reader, what: str, found: Use) -> list[str]:
     if found.value is None:
         return [reader.t("note_no_data", what=what)]
     if reader.shown(found.missing):
-        return [reader.t("note_partial", what=what, share=reader.percent(found.missing))]
+        return [reader.t("note_partial", what=what, share=reader.share(found.missing))]
     return []
