@@ -33,7 +33,7 @@ SETS: dict[str, CoefficientSet] = {
         CoefficientSet(
             "shanghai-2022-34",
             "沪环气〔2022〕34号:电力 4.2 tCO₂/万kWh(2022-02-11 起)",
-            "Shanghai 沪环气〔2022〕34号: electricity 4.2 tCO₂ per 10⁴ kWh (from 2022-02-11)",
+            "Shanghai notice 2022-34 (Hu Huan Qi): electricity 4.2 tCO₂ per 10⁴ kWh, from 2022-02-11",
             None,
             0.42,
         ),

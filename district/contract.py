@@ -20,8 +20,9 @@ CHANGES_MAX = 5000
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
+YEARS_MAX = 50
 Year = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
-Allotted = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Allotted = Annotated[float, Field(gt=0)]
 
 
 class Record(BaseModel):
@@ -48,7 +49,7 @@ class SiteBody(Record):
         description="kindergarten, primary, junior, senior, nine-year, complete, special, vocational or other; "
         "any other word is kept and shown as it is",
     )
-    quota: dict[Year, YearQuota] = Field(default_factory=dict, max_length=50)
+    quota: dict[Year, YearQuota] = Field(default_factory=dict, max_length=YEARS_MAX)
 
 
 class PointBody(Record):

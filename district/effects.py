@@ -71,7 +71,11 @@ def _sites(site: str, found: Iterable[tuple[SiteBody, int]]) -> list[Row]:
 
 
 def _quota(body: SiteBody) -> str:
-    return json.dumps({year: allotted.model_dump() for year, allotted in body.quota.items()}, sort_keys=True)
+    years = {
+        year: {"electricity_kwh": one.electricity_kwh, "water_m3": one.water_m3}
+        for year, one in body.quota.items()
+    }
+    return json.dumps(years, sort_keys=True)
 
 
 def _points(site: str, gateway: str, found: Iterable[tuple[PointBody, int]]) -> list[Row]:

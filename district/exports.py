@@ -187,7 +187,7 @@ async def _quarters_as_csv(
     def of_day(day: Day) -> Callable[[Connection], bytes]:
         def read(connection: Connection) -> bytes:
             found = quarter_rows(connection, line.who.site, points, day, line.due_to)
-            return sheet_csv.rows(point_sheets.quarter_cells(reader, line, found))
+            return sheet_csv.body(point_sheets.quarter_cells(reader, line, found))
 
         return read
 
@@ -206,7 +206,7 @@ def _sheet(kind: str, name: str, head: Head, rows: Iterable[Cells]) -> Response:
         return Response(
             sheet_xlsx.workbook(head, rows), media_type=sheet_xlsx.MEDIA_TYPE, headers=_named(f"{name}.xlsx")
         )
-    body = sheet_csv.head(head) + sheet_csv.rows(rows)
+    body = sheet_csv.head(head) + sheet_csv.body(rows)
     return Response(body, media_type=sheet_csv.MEDIA_TYPE, headers=_named(f"{name}.csv"))
 
 

@@ -166,6 +166,7 @@ class CodeTotal:
     value: float | None
     estimated: float | None
     missing: float | None
+    is_estimated: bool = False
 
 
 def by_code(points: Sequence[PointLine]) -> list[CodeTotal]:
@@ -185,6 +186,7 @@ def _code_total(code: str, unit: str, points: Sequence[PointLine]) -> CodeTotal:
     return CodeTotal(
         code, unit, len(points), len(values), exact(values),
         max(0.0, known - measured) / whole if whole else None, max(0.0, 1 - known / whole) if whole else None,
+        any(point.sums.is_estimated for point in points),
     )  # fmt: skip
 
 

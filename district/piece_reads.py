@@ -109,7 +109,7 @@ def _intervals(
     one_by_one = len(known) <= NAMED_MAX
     points = f" AND point IN ({_marks(known)})" if one_by_one else ""
     rows = connection.rows(
-        'SELECT point, start, "end", share, value, mean, low, high, register_start, register_end FROM interval'
+        'SELECT point, start, "end", share, value, mean, low, high, register_start, register_end, content FROM interval'
         f" WHERE site_id = ? AND period = ? AND start IN ({_marks(starts)}){points}"
         " AND (value IS NOT NULL OR mean IS NOT NULL)",
         site, period, *starts, *(known if one_by_one else ()),
@@ -118,11 +118,13 @@ def _intervals(
 
 
 def _piece(meter: Meter, row: Row) -> Piece:
-    point, start, end, share, *figures = row
+    point, start, end, share, value, mean, low, high, begin, done, content = row
     measured = share * (end - start)
     # A meter that came in the middle of the stretch was not due before.
     known = end - max(start, min(end, meter.first_at or start)) if meter.is_counter else measured
-    return Piece(point, start, end, known, min(measured, known), *figures)
+    return Piece(
+        point, start, end, known, min(measured, known), value, mean, low, high, begin, done, content == "estimated"
+    )  # fmt: skip
 
 
 def quarters(connection: Connection, site: str, points: Sequence[Meter], start: int, end: int) -> list[Piece]:
@@ -146,10 +148,11 @@ def quarters(connection: Connection, site: str, points: Sequence[Meter], start: 
 _SUMS = """
 WITH span AS (
     SELECT point, count(*) AS known, sum(share) AS share, sum(value) AS value, sum(mean * share) AS mean, min(low) AS low,
-        max(high) AS high, min(start) AS first_at, max(start) AS last_at
+        max(high) AS high, count(*) FILTER (WHERE content = 'estimated') AS estimated, min(start) AS first_at,
+        max(start) AS last_at
     FROM interval WHERE {where} AND (value IS NOT NULL OR mean IS NOT NULL) GROUP BY point)
 SELECT span.point, span.first_at, span.last_at, span.known, span.share, span.value, span.mean, span.low, span.high,
-    a.register_start, b.register_end
+    a.register_start, b.register_end, span.estimated
 FROM span
 JOIN interval a ON a.site_id = ? AND a.period = '15min' AND a.start = span.first_at AND a.point = span.point
 JOIN interval b ON b.site_id = ? AND b.period = '15min' AND b.start = span.last_at AND b.point = span.point
@@ -157,12 +160,12 @@ JOIN interval b ON b.site_id = ? AND b.period = '15min' AND b.start = span.last_
 
 
 def _sum(meter: Meter, row: Row) -> Piece:
-    point, first, last, count, share, value, weighted, low, high, register_start, register_end = row
+    point, first, last, count, share, value, weighted, low, high, begin, done, estimated = row
     measured = share * QUARTER_MS
     known = count * QUARTER_MS if meter.is_counter else measured
     mean = weighted / share if weighted is not None and share else None
     return Piece(
-        point, first, last + QUARTER_MS, known, min(measured, known), value, mean, low, high, register_start, register_end
+        point, first, last + QUARTER_MS, known, min(measured, known), value, mean, low, high, begin, done, estimated > 0
     )  # fmt: skip
 
 

@@ -40,6 +40,8 @@ class Piece:
     high: float | None = None
     register_start: float | None = None
     register_end: float | None = None
+    is_estimated: bool = False
+    """Its sender calls it estimated; that may be so though all of its time was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class PointSum:
     known_ms: float
     measured_ms: float
     data_to: int | None
+    is_estimated: bool = False
 
 
 NOTHING = PointSum(None, None, None, None, None, None, 0, 0, None)
@@ -79,6 +82,7 @@ def fold(pieces: Sequence[Piece], step: str) -> PointSum:
         known_ms=sum(piece.known_ms for piece in ordered),
         measured_ms=sum(piece.measured_ms for piece in ordered),
         data_to=max(piece.end for piece in ordered),
+        is_estimated=any(piece.is_estimated for piece in ordered),
     )
 
 

@@ -66,37 +66,37 @@ def day_cells(reader: Reader, line: Line, rows: Iterable[DayRow]) -> Iterator[Ce
         measured = min(1.0, sums.measured_ms / row.due_ms) if row.due_ms else None
         known = min(1.0, sums.known_ms / row.due_ms) if row.due_ms else None
         yield (
-            row.day.date.isoformat(), point.meter.point, reader.label(point.label_zh, point.label_en, ""), point.space,
+            row.day.date.isoformat(), point.meter.point, reader.label(point.label_zh, point.label_en, "") or None, point.space,
             point.unit, sums.value, _four(sums.mean), sums.low, sums.high, sums.register_start, sums.register_end,
             percent(measured), percent(None if known is None or measured is None else max(0.0, known - measured)),
-            percent(None if known is None else 1 - known), _day_note(reader, line, row, known, measured),
+            percent(None if known is None else 1 - known), _day_note(reader, line, row, known),
         )  # fmt: skip
 
 
-def _day_note(reader: Reader, line: Line, row: DayRow, known: float | None, measured: float | None) -> str:
+def _day_note(reader: Reader, line: Line, row: DayRow, known: float | None) -> str | None:
     words = []
     if row.sums.value is None and row.sums.mean is None:
         words.append("note_missing")
     elif known is not None and reader.shown(1 - known):
         words.append("note_part_missing")
-    if known is not None and measured is not None and reader.shown(known - measured):
+    if row.sums.is_estimated:
         words.append("note_estimated")
     if line.due_to < row.day.end:
         words.append("note_running")
-    return (";" if reader.language == "zh" else "; ").join(map(reader.t, words))
+    return (";" if reader.language == "zh" else "; ").join(map(reader.t, words)) or None
 
 
 def quarter_cells(reader: Reader, line: Line, rows: Iterable[QuarterRow]) -> Iterator[Cells]:
-    labels: dict[str, str] = {}
+    labels: dict[str, str | None] = {}
     notes = {
-        "measured": "", "estimated": reader.t("note_estimated"), "missing": reader.t("note_missing"),
+        "measured": None, "estimated": reader.t("note_estimated"), "missing": reader.t("note_missing"),
         None: reader.t("note_absent"),
     }  # fmt: skip
     zone = line.who.zone
     for row in rows:
         point = row.point
         name = point.meter.point
-        label = labels.setdefault(name, reader.label(point.label_zh, point.label_en, ""))
+        label = labels.setdefault(name, reader.label(point.label_zh, point.label_en, "") or None)
         yield (
             local(row.start, zone), format_utc(row.start), name, label, point.space, point.unit,
             reader.t(f"content_{row.content or 'missing'}"), percent(row.share), row.value, row.mean, row.low, row.high,

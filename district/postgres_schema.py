@@ -21,7 +21,7 @@ TABLES = (
     "CREATE TABLE schema_version (version INTEGER NOT NULL)",
     """CREATE TABLE site (
         site_id TEXT PRIMARY KEY, name TEXT NOT NULL, timezone TEXT NOT NULL, students BIGINT, area_m2 DOUBLE PRECISION,
-        revision BIGINT NOT NULL)""",
+        school_kind TEXT, quota TEXT, revision BIGINT NOT NULL)""",
     """CREATE TABLE gateway (
         site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, name TEXT NOT NULL, enrolled_at BIGINT NOT NULL,
         contact_at BIGINT, epoch TEXT, PRIMARY KEY (site_id, gateway_id))""",

@@ -105,6 +105,6 @@ class Reader:
 
     def share(self, share: float | None) -> str:
         """A share that is estimated or missing: never rounded to nothing."""
-        if share is not None and LEAST_SHOWN <= share < TENTH_PERCENT:
+        if share is not None and share < TENTH_PERCENT:
             return "<0.1%"
         return words.percent(share)

@@ -144,7 +144,7 @@ def _shares(found: Use) -> list[Cell]:
     return [percent(found.measured), percent(found.estimated), percent(found.missing)]
 
 
-def note(reader: Reader, line: Line) -> str:
+def note(reader: Reader, line: Line) -> str | None:
     """Why cells are empty or too low, in words."""
     found: list[str] = []
     status = reader.status(line.contact_at)
@@ -158,7 +158,7 @@ def note(reader: Reader, line: Line) -> str:
         found.append(reader.t("note_no_students"))
     if not line.who.area_m2:
         found.append(reader.t("note_no_area"))
-    return (";" if reader.language == "zh" else "; ").join(found)
+    return (";" if reader.language == "zh" else "; ").join(found) or None
 
 
 def _note_of(reader: Reader, what: str, found: Use) -> list[str]:

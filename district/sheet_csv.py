@@ -20,8 +20,8 @@ def head(sheet: Head) -> bytes:
     return (BOM + _text(lines)).encode()
 
 
-def rows(found: Iterable[Cells]) -> bytes:
-    return _text(found).encode()
+def body(rows: Iterable[Cells]) -> bytes:
+    return _text(rows).encode()
 
 
 def _text(lines: Iterable[Cells]) -> str:

@@ -49,6 +49,7 @@ class Use:
     estimated: float | None = None
     missing: float | None = None
     data_to: int | None = None
+    is_estimated: bool = False
 
     @property
     def is_complete_enough(self) -> bool:
@@ -79,6 +80,7 @@ def use(
         estimated=max(0.0, known - measured),
         missing=1 - known,
         data_to=max((one.data_to for one in sums if one.data_to is not None), default=None),
+        is_estimated=any(one.is_estimated for one in sums),
     )
 
 
@@ -123,6 +125,7 @@ class Total:
     schools: int
     estimated: float | None
     missing: float | None
+    is_estimated: bool = False
 
 
 def total(uses: Sequence[Use], unit: str) -> Total:
@@ -142,4 +145,5 @@ def total(uses: Sequence[Use], unit: str) -> Total:
         len(uses),
         share([one.estimated for one in counted]),
         share([one.missing for one in counted]),
+        any(one.is_estimated for one in counted),
     )

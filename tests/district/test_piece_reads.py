@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from district import school_reads
@@ -129,15 +129,24 @@ def meters(draw: st.DrawFn) -> list[Quarter]:
     return found
 
 
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=5)
 @given(data=st.data())
 def test_month_and_year_equal_the_quarter_hours_added_by_hand(
     database: Database, data: st.DataObject
 ) -> None:
+    month_and_year_are_right(database, data)
+
+
+@pytest.mark.real
+@settings(max_examples=100)
+@given(data=st.data())
+def test_month_and_year_of_a_hundred_schools_equal_their_quarter_hours(
+    database: Database, data: st.DataObject
+) -> None:
+    month_and_year_are_right(database, data)
+
+
+def month_and_year_are_right(database: Database, data: st.DataObject) -> None:
     site = f"school-{next(numbers)}"
     enrol(database, site)
     by_point = {METER: data.draw(meters()), SECOND: data.draw(meters())}
