@@ -78,7 +78,7 @@ def point_lines(connection: Connection, who: Who, month: Month, until: int) -> l
         who.site,
     )
     known = [Meter(row[0], row[1], row[2], row[3] == "counter") for row in rows]
-    pieces = cover(connection, who.site, known, Span([month], who.zone, until), by_month=False)
+    pieces = cover(connection, who.site, known, Span([month], who.zone, until))
     span_ms = max(0, min(month.end(who.zone), until) - month.start(who.zone))
     described = [dict(zip(_DESCRIBED, row[4:], strict=True)) for row in rows]
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _WRITTEN = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
@@ -46,11 +47,8 @@ class Month:
     def end(self, zone: ZoneInfo) -> int:
         return midnight(self.next.first, zone)
 
-    def days(self, zone: ZoneInfo) -> list[Day]:
-        count = (self.next.first - self.first).days
-        dates = [self.first + timedelta(days=n) for n in range(count + 1)]
-        bounds = [midnight(one, zone) for one in dates]
-        return [Day(dates[n], bounds[n], bounds[n + 1]) for n in range(count)]
+    def days(self, zone: ZoneInfo) -> tuple[Day, ...]:
+        return _days(self, zone)
 
 
 def parse(text: str) -> Month | None:
@@ -71,5 +69,14 @@ def of_year(year: int) -> list[Month]:
     return [Month(year, number) for number in range(1, 13)]
 
 
+@lru_cache(maxsize=1024)
+def _days(month: Month, zone: ZoneInfo) -> tuple[Day, ...]:
+    first = month.first
+    dates = [first + timedelta(days=n) for n in range((month.next.first - first).days + 1)]
+    bounds = [midnight(one, zone) for one in dates]
+    return tuple(Day(*three) for three in zip(dates[:-1], bounds, bounds[1:], strict=False))
+
+
+@lru_cache(maxsize=4096)
 def midnight(day: date, zone: ZoneInfo) -> int:
     return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)

@@ -82,11 +82,14 @@ def _by_day(
     days = {(one.point, one.start): one for one in _intervals(connection, site, asked, "day", starts)}
     newest = _newest_slot(connection, site)
     for day, names in lacking:
-        found_of_day = {name: days[name, day.start] for name in names if (name, day.start) in days}
-        rest = [
-            known[name] for name in names if name not in found_of_day and _may_have(known[name], day, newest)
-        ]
-        for piece in (*found_of_day.values(), *quarters(connection, site, rest, day.start, day.end)):
+        rest: list[Meter] = []
+        for name in names:
+            piece = days.get((name, day.start))
+            if piece is not None:
+                found[name].append(piece)
+            elif _may_have(known[name], day, newest):
+                rest.append(known[name])
+        for piece in quarters(connection, site, rest, day.start, day.end):
             found[piece.point].append(piece)
     return found
 
@@ -132,17 +135,13 @@ def quarters(connection: Connection, site: str, points: Sequence[Meter], start: 
     if not points:
         return []
     known = {meter.point: meter for meter in points}
-    found: list[Piece] = []
-    for names in _chunks(list(known), 400):
+    if len(known) <= NAMED_MAX:
         starts = range(start, end, QUARTER_MS)
-        where = (
-            f"site_id = ? AND period = '15min' AND start IN ({_marks(starts)}) AND point IN ({_marks(names)})"
-        )
-        found += [
-            _sum(known[row[0]], row)
-            for row in connection.rows(_SUMS.format(where=where), site, *starts, *names, site, site)
-        ]
-    return found
+        where = f"start IN ({_marks(starts)}) AND point IN ({_marks(known)})"
+        rows = connection.rows(_SUMS.format(where=where), site, *starts, *known, site, site)
+    else:
+        rows = connection.rows(_SUMS.format(where="start >= ? AND start < ?"), site, start, end, site, site)
+    return [_sum(known[row[0]], row) for row in rows if row[0] in known]
 
 
 _SUMS = """
@@ -150,7 +149,8 @@ WITH span AS (
     SELECT point, count(*) AS known, sum(share) AS share, sum(value) AS value, sum(mean * share) AS mean, min(low) AS low,
         max(high) AS high, count(*) FILTER (WHERE content = 'estimated') AS estimated, min(start) AS first_at,
         max(start) AS last_at
-    FROM interval WHERE {where} AND (value IS NOT NULL OR mean IS NOT NULL) GROUP BY point)
+    FROM interval WHERE site_id = ? AND period = '15min' AND {where} AND (value IS NOT NULL OR mean IS NOT NULL)
+    GROUP BY point)
 SELECT span.point, span.first_at, span.last_at, span.known, span.share, span.value, span.mean, span.low, span.high,
     a.register_start, b.register_end, span.estimated
 FROM span
@@ -167,10 +167,6 @@ def _sum(meter: Meter, row: Row) -> Piece:
     return Piece(
         point, first, last + QUARTER_MS, known, min(measured, known), value, mean, low, high, begin, done, estimated > 0
     )  # fmt: skip
-
-
-def _chunks(names: list[str], size: int) -> Iterable[list[str]]:
-    return (names[at : at + size] for at in range(0, len(names), size))
 
 
 def _marks(values: Iterable[object]) -> str:
