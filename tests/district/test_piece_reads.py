@@ -230,3 +230,14 @@ def test_a_long_year_of_missing_days_is_not_asked_for_before_the_meter_began(dat
         counting = Counting(connection)
         school_reads.lines(counting, NOW, None, site)  # type: ignore[arg-type]
     assert counting.asked < 30
+
+
+def test_time_before_a_meter_began_is_missing_and_not_estimated(database: Database) -> None:
+    """It began on the evening of 30 October: 28 of the month's 744 hours are known, all of them measured."""
+    october = [Quarter(one, 100, "measured") for one in SLOTS if local(one).month == 10]
+    bodies = [quarter(METER, one) for one in october] + [whole(METER, "month", october)]
+    shown = line(database, filled(database, bodies), Month(2026, 10)).used["electricity"].month
+    assert shown.value == len(october)
+    assert shown.measured == pytest.approx(28 / 744)
+    assert shown.estimated == pytest.approx(0.0)
+    assert shown.missing == pytest.approx(716 / 744)
