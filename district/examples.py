@@ -18,7 +18,9 @@ START, QUARTER_MS = 1_795_276_800_000, 900_000
 """2026-11-22 00:00 in Shanghai."""
 METER = "main-e.active_energy_import"
 
-_site = contract.SiteBody(name="示例中学", timezone="Asia/Shanghai", students=1200, area_m2=24000.0)
+_site = contract.SiteBody(name="示例中学", timezone="Asia/Shanghai", students=1200, area_m2=24000.0, school_kind="junior",
+    quota={"2026": contract.YearQuota(electricity_kwh=320_000, water_m3=14_500)},
+)  # fmt: skip
 _point = contract.PointBody(
     point=METER, device="main-e", space="a", quantity="active_energy_import", unit="kWh", value_kind="counter",
     step="0.01", energy_code="01000", label_zh="总表 正向有功电量", label_en="Main meter, energy imported",

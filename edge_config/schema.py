@@ -14,7 +14,6 @@ from pydantic import Field, model_validator
 from edge_config.section import EnergyCode, Id, PlaceTopic, PointId, Port, Section, TopicPrefix
 from edge_config.uplinks import Uplink
 
-
 SchoolKind = Literal[
     "kindergarten", "primary", "junior", "senior", "nine-year", "complete", "special", "vocational", "other"
 ]
