@@ -23,7 +23,6 @@ SHEET_WORDS: dict[str, tuple[str, str]] = {
     "head_made": ("导出时间", "Exported at"),
     "head_rests": ("合计依据", "Rests on"),
     "head_school": ("学校", "School"),
-    "head_rows": ("行数", "Rows"),
     "head_note": ("说明", "Note"),
     "completeness_of": ("实测 {measured} / 应有 {due} 个刻钟,{rate}", "{measured} measured of {due} quarter-hours due, {rate}"),
     "sheet_rests": ("用电 {electricity},用水 {water}", "electricity {electricity}, water {water}"),
