@@ -20,18 +20,36 @@ CHANGES_MAX = 5000
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
+YEARS_MAX = 50
+Year = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
+Allotted = Annotated[float, Field(gt=0)]
+
+
 class Record(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+class YearQuota(Record):
+    """What a school may use in one calendar year (定额). None: nothing is allotted."""
+
+    electricity_kwh: Allotted | None = None
+    water_m3: Allotted | None = None
+
+
 class SiteBody(Record):
-    """Who the school is; sent first and whenever it changes."""
+    """Who the school is; sent first and whenever it changes. What an older gateway does not send is not known."""
 
     kind: Literal["site"] = "site"
     name: Name
     timezone: Name
     students: Count | None = None
     area_m2: float | None = None
+    school_kind: Name | None = Field(
+        default=None,
+        description="kindergarten, primary, junior, senior, nine-year, complete, special, vocational or other; "
+        "any other word is kept and shown as it is",
+    )
+    quota: dict[Year, YearQuota] = Field(default_factory=dict, max_length=YEARS_MAX)
 
 
 class PointBody(Record):

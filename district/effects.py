@@ -14,7 +14,7 @@ def _table(name: str, key: str, rest: str, owner: str | None = None) -> Table:
     return Table(name, tuple(key.split()), tuple(rest.split()), owner)
 
 
-SITE = _table("site", "site_id", "name timezone students area_m2 revision")
+SITE = _table("site", "site_id", "name timezone students area_m2 school_kind quota revision")
 POINT = _table(
     "point",
     "site_id point",
@@ -64,7 +64,18 @@ def newest(rows: list[Row], key_length: int) -> list[Row]:
 
 
 def _sites(site: str, found: Iterable[tuple[SiteBody, int]]) -> list[Row]:
-    return [(site, b.name, b.timezone, b.students, b.area_m2, revision) for b, revision in found]
+    return [
+        (site, b.name, b.timezone, b.students, b.area_m2, b.school_kind, _quota(b), revision)
+        for b, revision in found
+    ]
+
+
+def _quota(body: SiteBody) -> str:
+    years = {
+        year: {"electricity_kwh": one.electricity_kwh, "water_m3": one.water_m3}
+        for year, one in body.quota.items()
+    }
+    return json.dumps(years, sort_keys=True)
 
 
 def _points(site: str, gateway: str, found: Iterable[tuple[PointBody, int]]) -> list[Row]:

@@ -18,7 +18,10 @@ START, QUARTER_MS = 1_795_276_800_000, 900_000
 """2026-11-22 00:00 in Shanghai."""
 METER = "main-e.active_energy_import"
 
-_site = contract.SiteBody(name="示例中学", timezone="Asia/Shanghai", students=1200, area_m2=24000.0)
+_quota = contract.YearQuota(electricity_kwh=320_000, water_m3=14_500)
+_site = contract.SiteBody(name="示例中学", timezone="Asia/Shanghai", students=1200, area_m2=24000.0, school_kind="junior",
+    quota={"2026": _quota},
+)  # fmt: skip
 _point = contract.PointBody(
     point=METER, device="main-e", space="a", quantity="active_energy_import", unit="kWh", value_kind="counter",
     step="0.01", energy_code="01000", label_zh="总表 正向有功电量", label_en="Main meter, energy imported",
@@ -79,7 +82,7 @@ _page = IntervalPage(
 VALUES: dict[str, Any] = {
     type(value).__name__: value
     for value in (
-        _site, _point, _interval, _event, _gap, _statement, _change, _batch, _rejected, _receipt, _enrolment, _enrolled,
+        _quota, _site, _point, _interval, _event, _gap, _statement, _change, _batch, _rejected, _receipt, _enrolment, _enrolled,
         _completeness, _amount, _row, _school, _total, _interval_row, _page, HealthAnswer(status="ok", problems=[], sites=12),
         Totals(site="demo-school", start=START, end=START + 96 * QUARTER_MS, points=[_total]),
         contract.Problem(error=contract.Fault.COVERED, detail="a part of (0, 10) was received before", covered=[(0, 4)]),

@@ -117,14 +117,6 @@ class PointTotal:
     slots_missing: int
 
 
-@dataclass(frozen=True, slots=True)
-class DayValue:
-    """A counter's consumption or a gauge's mean of one day, as the gateway sent it."""
-
-    value: float | None
-    content: str
-
-
 def due_slots(first_starts: Iterable[int], start: int, end: int) -> int:
     """Quarter-hours due of points whose first one began at ``first_starts``, inside [start, end)."""
     return sum(max(0, end - max(start, first)) // QUARTER_MS for first in first_starts)

@@ -143,4 +143,7 @@ def _of_site(body: SiteBody) -> str | None:
         return f"time zone {body.timezone!r} is not known"
     if body.area_m2 is not None and not math.isfinite(body.area_m2):
         return "the area is not a finite number"
+    allotted = [value for year in body.quota.values() for value in (year.electricity_kwh, year.water_m3)]
+    if not all(value is None or math.isfinite(value) for value in allotted):
+        return "a quota is not a finite number"
     return None

@@ -1,146 +1,104 @@
-"""The pages: schools at a glance, and one school with its points and days. Read-only, no script, all text escaped."""
+"""The pages: schools at a glance, one school's month, a month's report. Read-only, no script, all text escaped."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from district import incidents, reads, words
+from district import months, overview, reads, school_reads
+from district.coefficients import SETS
 from district.contract import Fault
-from district.database import Connection
-from district.figures import DayValue, Incident, OpenEvent, PointTotal, School
+from district.exports import export_routes
 from district.keys import ID
 from district.refusal import STATUS, Refusal
+from district.rendering import page, reader_of, refused
+from district.school_page import school_page
 from district.service import Service
-from district.spans import Spans, spans
-from district.words import Language
 
-LATE_AFTER_MS = 20 * 60 * 1000
-"""A gateway that is well closes a slot each quarter-hour and sends it within a minute."""
-OFFLINE_AFTER_MS = 24 * 60 * 60 * 1000
-WEEKDAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
+POINTS_MAX = 400
+"""Rows of a page's table; an export has them all."""
 
 LanguageQuery = Annotated[str, Query(alias="lang", max_length=10)]
-
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who reads: in which language, and when. What templates use to word and to format."""
-
-    language: Language
-    now: int
-
-    def t(self, name: str) -> str:
-        return words.word(name, self.language)
-
-    def age(self, at: int) -> str:
-        return words.age((self.now - at) / 1000, self.language)
-
-    def when(self, at: int, timezone: str) -> str:
-        """``11-22 周日 13:19`` in the school's own time."""
-        local = datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(timezone))
-        weekday = WEEKDAYS[local.weekday()] if self.language == "zh" else f"{local:%a}"
-        return f"{local:%m-%d} {weekday} {local:%H:%M}"
-
-    def status(self, contact_at: int | None) -> str:
-        """never, offline, late or normal."""
-        if contact_at is None:
-            return "never"
-        silent = self.now - contact_at
-        return "offline" if silent > OFFLINE_AFTER_MS else "late" if silent > LATE_AFTER_MS else "normal"
-
-    def link(self, path: str) -> str:
-        return path if self.language == "zh" else f"{path}?lang=en"
-
-    def label(self, point: PointTotal) -> str:
-        """The point's own name in the reader's language, or its id."""
-        return (point.label_zh if self.language == "zh" else point.label_en) or point.point
-
-
-@dataclass(frozen=True, slots=True)
-class SchoolPage:
-    school: School
-    when: Spans
-    events: list[OpenEvent]
-    points: list[PointTotal]
-    days: dict[str, dict[int, DayValue]]
-    incidents: list[Incident]
+MonthQuery = Annotated[str, Query(max_length=10)]
+WordQuery = Annotated[str, Query(max_length=100)]
 
 
 def page_routes(service: Service) -> APIRouter:
     """GET only. ``?lang=en`` gives the English page; anything else the Chinese one."""
     router = APIRouter(default_response_class=HTMLResponse)
-
-    @router.get("/")
-    async def overview(language: LanguageQuery = "zh") -> HTMLResponse:
-        reader = _reader(service, language)
-        try:
-            schools, events = await service.read(
-                lambda connection: (reads.schools(connection, reader.now), reads.open_events(connection))
-            )
-        except Refusal as refusal:
-            return _refused(reader, "/", "unavailable", refusal.status)
-        return _page("overview.html", reader, "/", schools=schools, events=events)
-
-    @router.get("/schools/{site}")
-    async def one_school(site: str, language: LanguageQuery = "zh") -> HTMLResponse:
-        reader = _reader(service, language)
-        path = f"/schools/{quote(site, safe='')}"
-        if not ID.fullmatch(site):
-            return _refused(reader, path, "not_found", STATUS[Fault.NOT_FOUND])
-        try:
-            page = await service.read(lambda connection: _school_page(connection, site, reader.now))
-        except Refusal as refusal:
-            return _refused(reader, path, "unavailable", refusal.status)
-        if page is None:
-            return _refused(reader, path, "not_found", STATUS[Fault.NOT_FOUND])
-        return _page("school.html", reader, path, page=page)
-
+    _overview(router, service)
+    _school(router, service)
+    _report(router, service)
+    router.include_router(export_routes(service))
     return router
 
 
-def _reader(service: Service, language: str) -> Reader:
-    return Reader("en" if language == "en" else "zh", service.clock.now_ms())
+def _overview(router: APIRouter, service: Service) -> None:
+    @router.get("/")
+    async def schools(
+        request: Request,
+        language: LanguageQuery = "zh",
+        sort: WordQuery = "name",
+        direction: Annotated[str, Query(alias="dir", max_length=10)] = "up",
+        commodity: Annotated[str, Query(alias="c", max_length=20)] = "electricity",
+        kind: WordQuery = "",
+    ) -> HTMLResponse:
+        """Every school; ``sort``, ``dir`` (up, down), ``c`` (electricity, water) and ``kind`` say which and in what order."""
+        reader = reader_of(service, language)
+        try:
+            every, events = await service.read(
+                lambda connection: (
+                    school_reads.lines(connection, reader.now),
+                    reads.open_events(connection),
+                )
+            )
+        except Refusal as refusal:
+            return refused(reader, request, "unavailable", refusal.status)
+        found = overview.overview(every, overview.order(sort, direction, commodity), kind or None)
+        return page("overview.html", reader, request, page=found, events=events)
 
 
-def _refused(reader: Reader, path: str, reason: str, status: int) -> HTMLResponse:
-    return _page("refused.html", reader, path, status=status, reason=reader.t(reason))
+def _school(router: APIRouter, service: Service) -> None:
+    @router.get("/schools/{site}")
+    async def one_school(
+        request: Request, site: str, language: LanguageQuery = "zh", month: MonthQuery = ""
+    ) -> HTMLResponse:
+        """One school's month; its current one unless ``month`` (2026-11) says another."""
+        reader = reader_of(service, language)
+        wanted = months.parse(month)
+        if not ID.fullmatch(site):
+            return refused(reader, request, "not_found", STATUS[Fault.NOT_FOUND])
+        if month and wanted is None:
+            return refused(reader, request, "bad_month", STATUS[Fault.INVALID])
+        try:
+            found = await service.read(lambda connection: school_page(connection, site, wanted, reader.now))
+        except Refusal as refusal:
+            return refused(reader, request, "unavailable", refusal.status)
+        if found is None:
+            return refused(reader, request, "not_found", STATUS[Fault.NOT_FOUND])
+        return page("school.html", reader, request, page=found, points_max=POINTS_MAX)
 
 
-def _school_page(connection: Connection, site: str, now_ms: int) -> SchoolPage | None:
-    found = reads.schools(connection, now_ms, site)
-    if not found:
-        return None
-    when = spans(now_ms, found[0].timezone)
-    return SchoolPage(
-        school=found[0],
-        when=when,
-        events=reads.open_events(connection, site, level_max=4),
-        points=reads.totals(connection, site, when.today, now_ms),
-        days=reads.day_values(connection, site, when.days[0][1], when.today),
-        incidents=incidents.of_site(connection, site),
-    )
-
-
-def _page(template: str, reader: Reader, path: str, status: int = 200, **values: object) -> HTMLResponse:
-    other = f"{path}?lang=en" if reader.language == "zh" else path
-    text = _templates.get_template(template).render(
-        r=reader, t=reader.t, number=words.number, percent=words.percent, other_language=other, **values
-    )
-    return HTMLResponse(text, status)
+def _report(router: APIRouter, service: Service) -> None:
+    @router.get("/reports")
+    async def report(
+        request: Request,
+        language: LanguageQuery = "zh",
+        month: MonthQuery = "",
+        coefficients: Annotated[str, Query(alias="set", max_length=50)] = "",
+    ) -> HTMLResponse:
+        """A month's report over all schools; ``set`` names the coefficients to convert with."""
+        reader = reader_of(service, language)
+        wanted = months.parse(month)
+        if month and wanted is None:
+            return refused(reader, request, "bad_month", STATUS[Fault.INVALID])
+        try:
+            every = await service.read(lambda connection: school_reads.lines(connection, reader.now, wanted))
+        except Refusal as refusal:
+            return refused(reader, request, "unavailable", refusal.status)
+        shown = wanted or months.month_of(reader.now, school_reads.DISTRICT_ZONE)
+        return page(
+            "report.html", reader, request, lines=every, month=shown, chosen=SETS.get(coefficients), sets=SETS
+        )

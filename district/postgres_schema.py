@@ -13,7 +13,7 @@ import psycopg
 
 from district.refusal import DistrictError
 
-VERSION = 1
+VERSION = 2
 LOCK = 0x63616D707573
 """Key of the advisory lock under which tables and partitions are made."""
 
@@ -82,6 +82,12 @@ TABLES = (
         PRIMARY KEY (site_id, gateway_id, day))""",
 )
 
+STEPS = {
+    # quota: JSON, year → electricity_kwh, water_m3.
+    2: ("ALTER TABLE site ADD COLUMN school_kind TEXT", "ALTER TABLE site ADD COLUMN quota TEXT"),
+}
+"""What brings a database of the version before to this one. A step that has shipped is never edited."""
+
 STAGING = "CREATE TEMP TABLE IF NOT EXISTS staging (LIKE interval) ON COMMIT DELETE ROWS"
 """Of each connection: where a batch's intervals land before they are put in their place."""
 
@@ -93,12 +99,16 @@ def make_tables(connection: psycopg.Connection) -> None:
         if connection.execute("SELECT to_regclass('schema_version')").fetchone() == (None,):
             for statement in TABLES:
                 connection.execute(statement)
-            connection.execute("INSERT INTO schema_version VALUES (%s)", (VERSION,))
+            connection.execute("INSERT INTO schema_version VALUES (1)")
         found = connection.execute("SELECT version FROM schema_version").fetchone()
         if found is None or found[0] > VERSION:
             raise DistrictError(
                 f"the database was made by a newer version (schema {found and found[0]}, this one knows {VERSION}); upgrade"
             )
+        for step in range(found[0] + 1, VERSION + 1):
+            for statement in STEPS[step]:
+                connection.execute(statement)
+            connection.execute("UPDATE schema_version SET version = %s", (step,))
 
 
 def month_of(start_ms: int) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 import msgspec
@@ -11,7 +10,6 @@ from district.database import Connection, Row
 from district.figures import (
     Amount,
     Completeness,
-    DayValue,
     GatewayRow,
     OpenEvent,
     PointTotal,
@@ -177,21 +175,6 @@ def _total(description: tuple[Any, ...], step: str, sums: tuple[Any, ...]) -> Po
         slots_estimated=estimated,
         slots_missing=missing,
     )
-
-
-def day_values(connection: Connection, site: str, start: int, end: int) -> dict[str, dict[int, DayValue]]:
-    """Day intervals that begin inside [start, end): point → start of the day → its value."""
-    found: dict[str, dict[int, DayValue]] = defaultdict(dict)
-    rows = connection.rows(
-        "SELECT point, start, coalesce(value, mean), content FROM interval"
-        " WHERE site_id = ? AND period = 'day' AND start >= ? AND start < ?",
-        site,
-        start,
-        end,
-    )
-    for point, day, value, content in rows:
-        found[point][day] = DayValue(value, content)
-    return found
 
 
 def is_known(connection: Connection, site: str) -> bool:

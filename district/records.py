@@ -11,18 +11,25 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Raw, Struct
 
-from district.contract import CHANGES_MAX
+from district.contract import CHANGES_MAX, YEARS_MAX
 
 _EXACT_MAX = 9_007_199_254_740_991
 Millis = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
 Count = Annotated[int, Meta(ge=0, le=_EXACT_MAX)]
 Number = Annotated[int, Meta(ge=1, le=_EXACT_MAX)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Year = Annotated[str, Meta(pattern=r"\A[0-9]{4}\Z")]
+Allotted = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class _Body(Struct, tag_field="kind", frozen=True, gc=False):
     kind: ClassVar[str]
+
+
+class YearQuota(Struct, frozen=True, gc=False):
+    electricity_kwh: Allotted | None = None
+    water_m3: Allotted | None = None
 
 
 class SiteBody(_Body, tag="site", frozen=True, gc=False):
@@ -31,6 +38,8 @@ class SiteBody(_Body, tag="site", frozen=True, gc=False):
     timezone: Name
     students: Count | None = None
     area_m2: float | None = None
+    school_kind: Name | None = None
+    quota: Annotated[dict[Year, YearQuota], Meta(max_length=YEARS_MAX)] = {}
 
 
 class PointBody(_Body, tag="point", frozen=True, gc=False):

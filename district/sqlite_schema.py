@@ -12,7 +12,7 @@ from pathlib import Path
 
 from district.refusal import DistrictError
 
-VERSION = 3
+VERSION = 4
 
 TABLES = (
     """CREATE TABLE site (
@@ -101,6 +101,8 @@ STEPS = {
             from_gateway TEXT NOT NULL, to_gateway TEXT NOT NULL,
             PRIMARY KEY (site_id, point, at)) WITHOUT ROWID""",
     ),
+    # quota: JSON, year → electricity_kwh, water_m3.
+    4: ("ALTER TABLE site ADD COLUMN school_kind TEXT", "ALTER TABLE site ADD COLUMN quota TEXT"),
 }
 """What brings a database of the version before to this one. A step that has shipped is never edited."""
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from district.words_pages import PAGE_WORDS
+from district.words_sheets import SHEET_WORDS
+
 Language = Literal["zh", "en"]
 
 WORDS: dict[str, tuple[str, str]] = {
+    **PAGE_WORDS,
+    **SHEET_WORDS,
     "title": ("区教育局后勤数据平台", "District logistics data"),
     "schools": ("学校", "Schools"),
     "school": ("学校", "School"),
@@ -19,12 +24,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "this_month": ("本月", "This month"),
     "electricity": ("用电", "Electricity"),
     "water": ("用水", "Water"),
-    "in_progress": ("进行中", "so far"),
     "estimated": ("估", "est."),
-    "estimated_note": ("含估算数据", "includes estimated data"),
     "slots": ("个刻钟", "quarter-hours"),
     "open_events": ("未关闭的重要事件", "Open events of high levels"),
-    "school_events": ("未关闭的事件", "Open events"),
     "no_events": ("没有未关闭的事件。", "No open events."),
     "level": ("级别", "Level"),
     "level_1": ("紧急", "Critical"),
@@ -75,17 +77,20 @@ WORDS: dict[str, tuple[str, str]] = {
     "empty_3": ("启动网关,一分钟内这里就会出现学校。", "Start the gateway; the school appears within a minute."),
     "none": ("—", "—"),
     "no_meter": ("没有总表数据", "no main meter yet"),
-    "updated": ("数据时间", "As of"),
     "language": ("English", "中文"),
     "not_found": ("没有这所学校", "No such school"),
     "unavailable": ("数据库暂时没有回答,请稍后再试", "The database is not answering; try again in a moment"),
-    "mean_note": ("计数类测点为日用量,其余为日平均值。", "Counters show the day's consumption, other points its mean."),
 }  # fmt: skip
 
 
 def word(name: str, language: Language) -> str:
     """KeyError when the catalogue lacks it: a page never shows a bare name."""
     return WORDS[name][0 if language == "zh" else 1]
+
+
+def known(name: str, language: Language) -> str | None:
+    """The word for something a gateway named; None where we have none for it."""
+    return word(name, language) if name in WORDS else None
 
 
 def age(seconds: float, language: Language) -> str:

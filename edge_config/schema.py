@@ -14,6 +14,10 @@ from pydantic import Field, model_validator
 from edge_config.section import EnergyCode, Id, PlaceTopic, PointId, Port, Section, TopicPrefix
 from edge_config.uplinks import Uplink
 
+SchoolKind = Literal[
+    "kindergarten", "primary", "junior", "senior", "nine-year", "complete", "special", "vocational", "other"
+]
+
 
 class Site(Section):
     """The school. ``students`` and ``area_m2`` give per-pupil and per-m² figures."""
@@ -23,6 +27,8 @@ class Site(Section):
     timezone: str = "Asia/Shanghai"
     students: int | None = Field(default=None, gt=0)
     area_m2: float | None = Field(default=None, gt=0)
+    school_kind: SchoolKind | None = None
+    """幼儿园, 小学, 初中, 高中, 九年一贯制, 完全中学, 特殊教育, 中职, 其他: the district compares schools of one kind."""
 
 
 class Gateway(Section):

@@ -81,7 +81,7 @@ class Accounts:
         self._take_log(ChangeLog(changes.head(connection)))
         self._lots.clear()
         site = self._site.file
-        points.register_site(connection, self._log, site.site, site.gateway.id, now)
+        points.register_site(connection, self._log, site, now)
         self._points = {
             name: kept_step(connection, self._site.devices[point.device], point)
             for name, point in self._points.items()

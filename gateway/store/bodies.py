@@ -5,11 +5,12 @@ Pure. Counter values are exact multiples of the point's step, given as the neare
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from edge_config.schema import Site
+from edge_config.schema import QuotaYear, Site
 from gateway.model import Event, Interval, Point
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -99,11 +100,13 @@ def point(point: Point, role: str) -> bytes:
     )  # fmt: skip
 
 
-def site(site: Site) -> bytes:
+def site(site: Site, quota: Mapping[int, QuotaYear]) -> bytes:
+    """``quota`` by calendar year."""
     return _encode(
         {
             "kind": "site", "name": site.name, "timezone": site.timezone, "students": site.students,
-            "area_m2": site.area_m2,
+            "area_m2": site.area_m2, "school_kind": site.school_kind,
+            "quota": {str(year): allotted.model_dump() for year, allotted in quota.items()},
         }
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from edge_config.schema import Site
+from edge_config.schema import SiteFile
 from gateway.model import Point
 from gateway.store import bodies
 from gateway.store.changes import ChangeLog
@@ -78,19 +78,17 @@ def spaces(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT name, coalesce(space, '') FROM point"))
 
 
-def register_site(
-    connection: sqlite3.Connection, changes: ChangeLog, site: Site, gateway: str, at: int
-) -> None:
+def register_site(connection: sqlite3.Connection, changes: ChangeLog, file: SiteFile, at: int) -> None:
     """Keep who this buffer belongs to; a changed description of the school is a change."""
-    body = bodies.site(site).decode()
+    body = bodies.site(file.site, file.quota).decode()
     known = dict(
         connection.execute("SELECT key, value FROM meta WHERE key IN ('site_body', 'site_revision')")
     )
     if known.get("site_body") != body:
         revision = int(known.get("site_revision", "0")) + 1
-        changes.append("site", f"site/{site.id}", revision, at, body.encode())
+        changes.append("site", f"site/{file.site.id}", revision, at, body.encode())
         put_meta(connection, {"site_body": body, "site_revision": str(revision)})
-    put_meta(connection, {"site": site.id, "gateway": gateway})
+    put_meta(connection, {"site": file.site.id, "gateway": file.gateway.id})
 
 
 def put_meta(connection: sqlite3.Connection, values: dict[str, str]) -> None:

@@ -19,6 +19,11 @@ async def text(district: District, path: str, status: int = 200) -> str:
     return reply.text
 
 
+def without_switch(page: str) -> set[str]:
+    """The Chinese words of a page but for the one that leads to Chinese."""
+    return set(re.findall(r"[\u4e00-\u9fff]+", re.sub(r'<a class="tool language".*?</a>', "", page)))
+
+
 async def fill(district: District) -> None:
     day = {"kind": "interval", "point": METER, "period": "day", "start": campus.MIDNIGHT - 86_400_000,
            "end": campus.MIDNIGHT, "content": "estimated", "share": 0.5, "value": 321.0}  # fmt: skip
@@ -39,7 +44,7 @@ async def test_the_first_page_shows_contact_completeness_and_totals(district: Di
     await fill(district)
     page = await text(district, "/")
     assert '<html lang="zh-CN">' in page
-    for shown in ("示例中学", "正常", "刚刚", "100.0%", "55.0 <small>kWh", "13.75 <small>m³"):
+    for shown in ("示例中学", "正常", "刚刚", "100.0%", "376.0</span> <small>kWh", "13.75</span> <small>m³"):
         assert shown in page
     assert "cold_excursion" not in page  # one event of the two highest levels is open, with words of its own
     assert page.count("温度高于 8 ℃") == 1
@@ -47,10 +52,20 @@ async def test_the_first_page_shows_contact_completeness_and_totals(district: Di
     assert "紧急" in page
 
 
-async def test_a_school_page_lists_points_days_events_and_gateways(district: District) -> None:
+async def test_a_school_page_lists_points_events_and_gateways(district: District) -> None:
     await fill(district)
     page = await text(district, "/schools/demo")
-    for shown in (METER, "自来水总表", "321.00", "估", "温度高于 8 ℃", "cold_excursion", "gw-1", "11-21"):
+    for shown in (
+        METER,
+        "自来水总表",
+        "376.00",
+        "估",
+        "温度高于 8 ℃",
+        "cold_excursion",
+        "gw-1",
+        "100.00",
+        "155.00",
+    ):
         assert shown in page
     assert page.count("自来水总表") == 2  # as a point, and as what an event is about
 
@@ -74,8 +89,7 @@ async def test_english_is_one_link_away_and_stays(district: District) -> None:
     page = await text(district, "/?lang=en")
     assert '<html lang="en">' in page
     assert "/schools/demo?lang=en" in page
-    body = re.sub(r'<a class="language".*?</a>', "", page)
-    assert set(re.findall(r"[\u4e00-\u9fff]+", body)) == {"示例中学"}
+    assert without_switch(page) == {"示例中学"}
 
 
 async def test_an_empty_district_says_how_to_begin(district: District) -> None:
@@ -117,6 +131,33 @@ async def test_everything_a_gateway_sends_is_escaped(district: District) -> None
 async def test_an_unknown_school_is_a_page_and_not_a_trace(district: District) -> None:
     assert "没有这所学校" in await text(district, "/schools/nobody", 404)
     assert "没有这所学校" in await text(district, "/schools/%3Cscript%3E", 404)
+
+
+@pytest.mark.parametrize("path", ["/", "/schools/demo", "/reports"])
+async def test_every_page_is_english_when_asked(district: District, path: str) -> None:
+    bodies = [
+        campus.site("Demo"),
+        campus.point(METER, label_zh="", energy_code="01A00", space="a"),
+        campus.slot(METER, 1),
+    ]
+    await district.post(campus.batch(bodies))
+    district.clock.now += 86_400_000
+    assert without_switch(await text(district, f"{path}?lang=en")) <= {
+        "示例中学"
+    }  # as the operator named the gateway
+    assert 'lang="zh-CN"' in await text(district, path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/schools/demo?month=2026-13", "/reports?month=x", "/schools/demo/days.csv?month=1"]
+)
+async def test_a_month_that_is_none_is_a_page_that_says_so(district: District, path: str) -> None:
+    assert "月份写法不对" in await text(district, path, 422)
+
+
+async def test_the_switch_of_language_keeps_what_was_chosen(district: District) -> None:
+    page = await text(district, "/?sort=quota&dir=down&c=water")
+    assert 'href="/?sort=quota&amp;dir=down&amp;c=water&amp;lang=en"' in page
 
 
 @SQLITE_ONLY

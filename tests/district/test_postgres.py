@@ -14,7 +14,7 @@ import pytest
 from district import gateways
 from district.accept import accept
 from district.database import Database, Row, open_database
-from district.postgres_schema import VERSION
+from district.postgres_schema import TABLES, VERSION
 from district.refusal import DistrictError
 from tests.district import campus
 from tests.district.campus import METER, NOW, QUARTER
@@ -76,6 +76,19 @@ def test_a_database_of_a_newer_version_is_left_alone(url: str, store: Database) 
         connection.run(f"UPDATE schema_version SET version = {VERSION + 1}")
     with closing(open_database(url)) as other, pytest.raises(DistrictError, match="newer version"):
         other.make_room([NOW])
+
+
+def test_a_database_of_version_1_keeps_its_schools_and_learns_their_kind(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        for statement in TABLES:
+            connection.execute(statement)
+        connection.execute("INSERT INTO schema_version VALUES (1)")
+        connection.execute("INSERT INTO site VALUES ('demo', '示例中学', 'Asia/Shanghai', 7, 9.5, 3)")
+    with closing(open_database(url)) as store:
+        assert rows(store, "SELECT site_id, students, school_kind, quota, revision FROM site") == [
+            ("demo", 7, None, None, 3)
+        ]
+        assert rows(store, "SELECT version FROM schema_version") == [(VERSION,)]
 
 
 def test_a_server_that_is_not_there_is_named_and_the_option_too() -> None:

@@ -16,7 +16,7 @@ from tests.district import campus
 from tests.district.campus import METER, NOW
 
 BODIES: list[dict[str, Any]] = [
-    campus.site(students=3, area_m2=2.5),
+    campus.site(students=3, area_m2=2.5, school_kind="junior", quota={"2026": {"electricity_kwh": 9.5, "water_m3": None}}),
     campus.point(METER, space="a", energy_code="01000"),
     campus.slot(METER, 3, mean=1, low=0.5, high=2, changes=4),
     campus.event(end=NOW, evidence={"text_zh": "高", "nested": {"a": [1, None, True]}}),

@@ -25,7 +25,9 @@ from tests.district.test_postgres import POSTGRESQL_ONLY
 
 _MADE = re.findall(r"CREATE TABLE (\w+)", " ".join(postgres_schema.TABLES))
 TABLES = frozenset([*_MADE, "staging"]) - {"schema_version"}
-ACROSS = {("reads", "schools"), ("reads", "count_sites"), ("reads", "open_events")}
+ACROSS = {
+    ("reads", "schools"), ("reads", "count_sites"), ("reads", "open_events"), ("school_reads", "everyone"),
+}  # fmt: skip
 """The questions about all schools at once: asked of every machine, each still joined by site."""
 ASKS = ("rows", "run", "run_many", "upsert")
 
@@ -134,7 +136,9 @@ async def a_life(district: District) -> None:
         "/intervals?first_day=2026-11-22",
         "/totals",
     )
-    for path in ("/", "/schools/demo", "/v1/sites", "/healthz", *(of_demo + page for page in pages)):
+    exports = ("/reports/schools.csv", "/schools/demo/days.csv", "/schools/demo/intervals.csv")
+    shown = ("/", "/schools/demo", "/reports", *exports)
+    for path in (*shown, "/v1/sites", "/healthz", *(of_demo + page for page in pages)):
         assert (await district.client.get(path)).status_code == 200
     with closing(open_database(district.where)) as store:
         token = enrolment.issue_token(store, "demo", "gw-2", "x", NOW)

@@ -48,7 +48,9 @@ def test_a_database_of_version_2_keeps_what_it_holds(path: Path) -> None:
         assert accept(store, batch(CHANGES[2:5], 2, 5, epoch="e-2"), NOW).received == [(0, 6)]
         with store.snapshot() as connection:
             assert connection.rows("PRAGMA user_version") == [(VERSION,)]
-            assert connection.rows("SELECT name, students FROM site") == [("示例中学", 1200)]
+            assert connection.rows("SELECT name, students, school_kind, quota FROM site") == [
+                ("示例中学", 1200, None, None)
+            ]
             assert connection.rows("SELECT epoch, first_at, fenced_at FROM epoch ORDER BY epoch") == [
                 ("e-1", 5, NOW), ("e-2", 5, None),
             ]  # fmt: skip

@@ -28,7 +28,7 @@ KEPT: dict[str, tuple[str, ...]] = {
     "pandas": ("gateway.reports", "gateway.baselines"),
     "numpy": ("gateway.reports", "gateway.baselines"),
     "openpyxl": ("gateway.commissioning",),
-    "xlsxwriter": ("gateway.commissioning", "gateway.reports"),
+    "xlsxwriter": ("gateway.commissioning", "gateway.reports", "district.sheet_xlsx"),
     "amqtt": ("simulators",),
     "aiomqtt": ("simulators", "gateway.uplinks"),
 }

@@ -1,0 +1,173 @@
+"""Covering a span of months with the intervals a school sent: months, else days, else quarter-hours. SQL only.
+
+A year of one meter is then some hundred look-ups by key and not 35,000, and what is not known as a whole is still added up
+from the parts that are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from district.database import Connection, Row
+from district.months import Day, Month
+from district.pieces import Meter, Piece
+from district.spans import QUARTER_MS
+
+NAMED_MAX = 40
+"""More points than this are read by the stretch of their key and not one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Whole local months, as far as ``until`` (UTC ms): what ended later is not asked for as a whole."""
+
+    months: Sequence[Month]
+    zone: ZoneInfo
+    until: int
+
+
+def meters(connection: Connection, site: str, quantity: str) -> list[Meter]:
+    """The meters whose sum is the school's: those that are no part of another."""
+    found = connection.rows(
+        "SELECT point, step, first_at FROM point WHERE site_id = ? AND quantity = ? AND role = 'total'"
+        " AND value_kind = 'counter' ORDER BY point",
+        site,
+        quantity,
+    )
+    return [Meter(*row) for row in found]
+
+
+def cover(
+    connection: Connection, site: str, points: Sequence[Meter], span: Span, *, by_month: bool = True
+) -> dict[str, list[Piece]]:
+    """The pieces of each point inside the span; they do not overlap. ``by_month`` off: days are the longest."""
+    found: dict[str, list[Piece]] = {meter.point: [] for meter in points}
+    if not points:
+        return found
+    known = {meter.point: meter for meter in points}
+    whole = [month for month in span.months if month.end(span.zone) <= span.until] if by_month else []
+    have: set[tuple[str, int]] = set()
+    for piece in _intervals(connection, site, known, "month", [month.start(span.zone) for month in whole]):
+        found[piece.point].append(piece)
+        have.add((piece.point, piece.start))
+    for point, pieces in _by_day(connection, site, known, _lacking(known, span, have)).items():
+        found[point] += pieces
+    return found
+
+
+def _lacking(
+    known: Mapping[str, Meter], span: Span, have: set[tuple[str, int]]
+) -> list[tuple[Day, list[str]]]:
+    """The days, begun by ``until``, that no month stands for, and the points that lack them."""
+    lacking: list[tuple[Day, list[str]]] = []
+    for month in span.months:
+        start = month.start(span.zone)
+        if start >= span.until:
+            break
+        names = [name for name in known if (name, start) not in have]
+        if names:
+            lacking += [(day, names) for day in month.days(span.zone) if day.start < span.until]
+    return lacking
+
+
+def _by_day(
+    connection: Connection, site: str, known: Mapping[str, Meter], lacking: list[tuple[Day, list[str]]]
+) -> dict[str, list[Piece]]:
+    found: dict[str, list[Piece]] = defaultdict(list)
+    asked = {name: known[name] for _, names in lacking for name in names}
+    starts = [day.start for day, _ in lacking]
+    days = {(one.point, one.start): one for one in _intervals(connection, site, asked, "day", starts)}
+    newest = _newest_slot(connection, site)
+    for day, names in lacking:
+        rest: list[Meter] = []
+        for name in names:
+            piece = days.get((name, day.start))
+            if piece is not None:
+                found[name].append(piece)
+            elif _may_have(known[name], day, newest):
+                rest.append(known[name])
+        for piece in quarters(connection, site, rest, day.start, day.end):
+            found[piece.point].append(piece)
+    return found
+
+
+def _newest_slot(connection: Connection, site: str) -> int:
+    return int(connection.rows("SELECT coalesce(max(start), -1) FROM slot WHERE site_id = ?", site)[0][0])
+
+
+def _may_have(meter: Meter, day: Day, newest: int) -> bool:
+    """Whether quarter-hours of the day can be there at all."""
+    return meter.first_at is not None and meter.first_at < day.end and day.start <= newest
+
+
+def _intervals(
+    connection: Connection, site: str, known: Mapping[str, Meter], period: str, starts: Sequence[int]
+) -> list[Piece]:
+    """The intervals with these starts that have a figure."""
+    if not starts or not known:
+        return []
+    one_by_one = len(known) <= NAMED_MAX
+    points = f" AND point IN ({_marks(known)})" if one_by_one else ""
+    rows = connection.rows(
+        'SELECT point, start, "end", share, value, mean, low, high, register_start, register_end, content FROM interval'
+        f" WHERE site_id = ? AND period = ? AND start IN ({_marks(starts)}){points}"
+        " AND (value IS NOT NULL OR mean IS NOT NULL)",
+        site, period, *starts, *(known if one_by_one else ()),
+    )  # fmt: skip
+    return [_piece(known[row[0]], row) for row in rows if row[0] in known]
+
+
+def _piece(meter: Meter, row: Row) -> Piece:
+    point, start, end, share, value, mean, low, high, begin, done, content = row
+    measured = share * (end - start)
+    # A meter that came in the middle of the stretch was not due before.
+    known = end - max(start, min(end, meter.first_at or start)) if meter.is_counter else measured
+    return Piece(
+        point, start, end, known, min(measured, known), value, mean, low, high, begin, done, content == "estimated"
+    )  # fmt: skip
+
+
+def quarters(connection: Connection, site: str, points: Sequence[Meter], start: int, end: int) -> list[Piece]:
+    """One piece for each point that has known quarter-hours inside [start, end)."""
+    if not points:
+        return []
+    known = {meter.point: meter for meter in points}
+    if len(known) <= NAMED_MAX:
+        starts = range(start, end, QUARTER_MS)
+        where = f"start IN ({_marks(starts)}) AND point IN ({_marks(known)})"
+        rows = connection.rows(_SUMS.format(where=where), site, *starts, *known, site, site)
+    else:
+        rows = connection.rows(_SUMS.format(where="start >= ? AND start < ?"), site, start, end, site, site)
+    return [_sum(known[row[0]], row) for row in rows if row[0] in known]
+
+
+_SUMS = """
+WITH span AS (
+    SELECT point, count(*) AS known, sum(share) AS share, sum(value) AS value, sum(mean * share) AS mean, min(low) AS low,
+        max(high) AS high, count(*) FILTER (WHERE content = 'estimated') AS estimated, min(start) AS first_at,
+        max(start) AS last_at
+    FROM interval WHERE site_id = ? AND period = '15min' AND {where} AND (value IS NOT NULL OR mean IS NOT NULL)
+    GROUP BY point)
+SELECT span.point, span.first_at, span.last_at, span.known, span.share, span.value, span.mean, span.low, span.high,
+    a.register_start, b.register_end, span.estimated
+FROM span
+JOIN interval a ON a.site_id = ? AND a.period = '15min' AND a.start = span.first_at AND a.point = span.point
+JOIN interval b ON b.site_id = ? AND b.period = '15min' AND b.start = span.last_at AND b.point = span.point
+"""
+
+
+def _sum(meter: Meter, row: Row) -> Piece:
+    point, first, last, count, share, value, weighted, low, high, begin, done, estimated = row
+    measured = share * QUARTER_MS
+    known = count * QUARTER_MS if meter.is_counter else measured
+    mean = weighted / share if weighted is not None and share else None
+    return Piece(
+        point, first, last + QUARTER_MS, known, min(measured, known), value, mean, low, high, begin, done, estimated > 0
+    )  # fmt: skip
+
+
+def _marks(values: Iterable[object]) -> str:
+    return ", ".join("?" for _ in values)
