@@ -30,6 +30,7 @@ from gateway.uplinks.feed import Identity
 from gateway.uplinks.schedule import spread
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Keep, Trouble, Verdict
+from tests.district import campus
 from tests.simulation.journal import Clock
 from tests.simulation.loop import SimLoop
 from tests.uplinks.store_feed import CrashingDoor, RealDistrict, site_of
@@ -145,7 +146,10 @@ class World:
     loop: SimLoop
 
     def __post_init__(self) -> None:
-        self.clock, self.site = Clock(self.loop), site_of(self.folder / "buffer.db")
+        self.clock, self.site = (
+            Clock(self.loop, marks=[(0.0, float(campus.NOW))]),
+            site_of(self.folder / "buffer.db"),
+        )
         self.school = School(self.folder, self.clock)
         self.district = RealDistrict(self.folder, Identity("demo", "gw-1", "e-1"), self.clock)
         self.line = Line(self.district)
