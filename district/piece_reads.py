@@ -124,7 +124,9 @@ def _piece(meter: Meter, row: Row) -> Piece:
     point, start, end, share, value, mean, low, high, begin, done, content = row
     measured = share * (end - start)
     # A meter that came in the middle of the stretch was not due before.
-    known = end - max(start, min(end, meter.first_at or start)) if meter.is_counter else measured
+    known = end - start if meter.is_counter else measured
+    if meter.is_counter and meter.first_at is not None and meter.first_at > start:
+        known = max(0, end - meter.first_at)
     return Piece(
         point, start, end, known, min(measured, known), value, mean, low, high, begin, done, content == "estimated"
     )  # fmt: skip

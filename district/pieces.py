@@ -68,22 +68,39 @@ def fold(pieces: Sequence[Piece], step: str) -> PointSum:
     """Add up the pieces of one point, in any order; a counter's value is a whole number of register steps."""
     if not pieces:
         return NOTHING
-    ordered = sorted(pieces, key=lambda piece: piece.start)
-    values = [piece.value for piece in ordered if piece.value is not None]
-    means = [(piece.mean, piece.measured_ms) for piece in ordered if piece.mean is not None]
-    weight = sum(measured for _, measured in means)
+    known_ms = measured_ms = 0.0
+    values: list[float] = []
+    gauged: list[Piece] = []
+    for piece in pieces:  # one pass: a page folds 10,000 pieces
+        known_ms += piece.known_ms
+        measured_ms += piece.measured_ms
+        if piece.value is not None:
+            values.append(piece.value)
+        elif piece.mean is not None:
+            gauged.append(piece)
+    ordered = sorted(pieces, key=_start)
     return PointSum(
         value=on_step(sum(values), step) if values else None,
-        mean=sum(mean * measured for mean, measured in means) / weight if weight else None,
-        low=min((piece.low for piece in ordered if piece.low is not None), default=None),
-        high=max((piece.high for piece in ordered if piece.high is not None), default=None),
+        mean=_mean(gauged),
+        low=min((piece.low for piece in gauged if piece.low is not None), default=None),
+        high=max((piece.high for piece in gauged if piece.high is not None), default=None),
         register_start=_first(piece.register_start for piece in ordered),
         register_end=_first(piece.register_end for piece in reversed(ordered)),
-        known_ms=sum(piece.known_ms for piece in ordered),
-        measured_ms=sum(piece.measured_ms for piece in ordered),
-        data_to=max(piece.end for piece in ordered),
+        known_ms=known_ms,
+        measured_ms=measured_ms,
+        data_to=ordered[-1].end,
         is_estimated=any(piece.is_estimated for piece in ordered),
     )
+
+
+def _start(piece: Piece) -> int:
+    return piece.start
+
+
+def _mean(gauged: Sequence[Piece]) -> float | None:
+    """Weighted by the time that was measured."""
+    weight = sum(piece.measured_ms for piece in gauged)
+    return sum((piece.mean or 0.0) * piece.measured_ms for piece in gauged) / weight if weight else None
 
 
 def _first(figures: Iterable[float | None]) -> float | None:
