@@ -62,7 +62,7 @@ def _change(seq: int, key: str, body: Mapping[str, object]) -> Change:
 async def post(wire: DistrictHttp, identity: Identity, after: int, changes: list[Change]) -> None:
     batch = encode(identity, after, after + len(changes), changes)
     verdict = judge(await wire.post(batch.compressed()), batch, 0)
-    if verdict != Delivered(()):
+    if not isinstance(verdict, Delivered) or verdict.refused:
         raise RuntimeError(f"{identity.site}: {verdict}")
 
 

@@ -119,6 +119,8 @@ class PointLine:
     step: str
     sums: PointSum
     span_ms: int
+    is_sent: bool = True
+    """Whether a quarter-hour of it ever came: a gateway's filter may hold a point back that its statements count."""
 
     @property
     def figure(self) -> float | None:

@@ -84,7 +84,7 @@ def point_lines(connection: Connection, who: Who, month: Month, until: int) -> l
     return [
         PointLine(
             point=meter.point, value_kind=row[3], step=meter.step, span_ms=span_ms,
-            sums=fold(pieces[meter.point], meter.step), **words,
+            sums=fold(pieces[meter.point], meter.step), is_sent=meter.first_at is not None, **words,
         )
         for meter, row, words in zip(known, rows, described, strict=True)
     ]  # fmt: skip

@@ -39,6 +39,11 @@ class SchoolPage:
         """Whether a point was ever described."""
         return bool(self.points)
 
+    @property
+    def points_sent(self) -> int:
+        """Of how many points quarter-hours come; what a statement counts beyond them was never meant for here."""
+        return sum(point.is_sent for point in self.points)
+
 
 def school_page(connection: Connection, site: str, month: Month | None, now_ms: int) -> SchoolPage | None:
     """None for a school that is not enrolled. ``month`` None is the school's current one."""

@@ -104,6 +104,7 @@ PAGE_WORDS: dict[str, tuple[str, str]] = {
     "states_events": ("新报警", "New events"),
     "counted_measured": ("平台实收实测", "Counted here"),
     "differs": ("不一致", "differs"),
+    "points_sent": ("只上传 {n} 个测点", "{n} points are sent"),
     "day": ("日期", "Day"),
     "items": ("分类分项", "By energy code"),
     "items_note": (

@@ -134,6 +134,14 @@ async def test_quota_and_kind_travel_from_the_site_to_the_page(district: Distric
     assert plain.status_code == 200  # an older gateway of the same school says neither: then neither is known
 
 
+async def test_points_that_a_filter_holds_back_make_no_statement_wrong(district: District) -> None:
+    stated = statement("2026-11-21", 192)
+    bodies = [campus.site(), campus.point(METER), campus.point("air.co2"), *yesterday(["measured"] * 96)]
+    found = await page(district, [*bodies, {**stated, "points": 2, "slots_due": 192}])
+    assert "只上传 1 个测点" in found
+    assert "≠ 不一致" not in found
+
+
 async def test_a_kind_nobody_knows_is_shown_as_it_came(district: District) -> None:
     assert "&lt;i&gt;moon school" in await page(district, [campus.site(school_kind="<i>moon school")])
 
