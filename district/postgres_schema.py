@@ -80,6 +80,23 @@ TABLES = (
         slots_due BIGINT NOT NULL, slots_measured BIGINT NOT NULL, slots_estimated BIGINT NOT NULL,
         slots_missing BIGINT NOT NULL, events_opened BIGINT NOT NULL, revision BIGINT NOT NULL,
         PRIMARY KEY (site_id, gateway_id, day))""",
+    """CREATE TABLE relay_batch (
+        site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, number BIGINT NOT NULL, epoch TEXT NOT NULL,
+        from_seq BIGINT NOT NULL, to_seq BIGINT NOT NULL, count BIGINT NOT NULL, sha256 TEXT NOT NULL,
+        at BIGINT NOT NULL, bytes BIGINT NOT NULL, encoding TEXT NOT NULL, body BYTEA NOT NULL,
+        PRIMARY KEY (site_id, gateway_id, number))""",
+    """CREATE TABLE relay_cursor (
+        site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, upstream TEXT NOT NULL,
+        number BIGINT NOT NULL, delivered_at BIGINT, lacking BIGINT NOT NULL, stopped_for TEXT, detail TEXT,
+        claimed_by TEXT NOT NULL, claimed_until BIGINT NOT NULL,
+        PRIMARY KEY (site_id, gateway_id, epoch, upstream))""",
+    """CREATE TABLE relay_rejected (
+        site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, upstream TEXT NOT NULL,
+        seq BIGINT NOT NULL, reason TEXT NOT NULL, at BIGINT NOT NULL,
+        PRIMARY KEY (site_id, gateway_id, epoch, upstream, seq))""",
+    """CREATE TABLE relay_key (
+        site_id TEXT NOT NULL, relay TEXT NOT NULL, key_id TEXT NOT NULL, sha256 TEXT NOT NULL,
+        made_at BIGINT NOT NULL, ends_at BIGINT, PRIMARY KEY (site_id, relay, key_id))""",
 )
 
 STAGING = "CREATE TEMP TABLE IF NOT EXISTS staging (LIKE interval) ON COMMIT DELETE ROWS"

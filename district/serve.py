@@ -16,6 +16,8 @@ from starlette.types import ASGIApp
 
 from district.app import create_app
 from district.refusal import DistrictError
+from district.relay.limits import WAITING_MIB
+from district.relay.running import Upstream, onward_of, relaying
 from district.service import Service
 from runtime import logs
 from runtime.clock import Clock
@@ -33,6 +35,8 @@ class Settings:
     host: str
     port: int
     remote_pages: bool = False
+    upstreams: tuple[Upstream, ...] = ()
+    waiting_mib: int = WAITING_MIB
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -93,9 +97,16 @@ async def serve(settings: Settings, clock: Clock) -> None:
     """Serve until SIGINT or SIGTERM. Raises DistrictError when the port or the database cannot be had."""
     stop = stop_event()
     listener = listen(settings.host, settings.port)
-    with contextlib.closing(listener), contextlib.closing(Service(settings.database, clock)) as service:
+    onward = onward_of(settings.upstreams, settings.waiting_mib)
+    with (
+        contextlib.closing(listener),
+        contextlib.closing(Service(settings.database, clock, onward)) as service,
+    ):
         with_pages = settings.remote_pages or is_loopback(settings.host)
-        async with serving(create_app(service, with_pages=with_pages), listener):
+        async with (
+            relaying(service, settings.upstreams),
+            serving(create_app(service, with_pages=with_pages), listener),
+        ):
             port = listener.getsockname()[1]
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
             logs.get("district").info("district is listening", url=f"http://{host}:{port}", pages=with_pages)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import click
 
 from gateway.cli.district_keys import database_option, enrol, expected, key, move_point, redeem
+from gateway.cli.district_relay import enrol_relay, relay, relay_options, revoke_relay, upstreams_of
 from gateway.cli.options import clock_options, clock_setting
 from gateway.errors import ConfigError
 
@@ -27,16 +29,21 @@ PORT = 8610
     is_flag=True,
     help="Serve pages, totals and metrics on an address others can reach; there is no login, put one in front.",
 )
+@relay_options
 @clock_options
 @click.pass_context
 def district(
     context: click.Context,
+    /,
+    *,
     database: Path | str | None,
     host: str,
     port: int,
     allow_remote_pages: bool,
     clock_rate: float,
     clock_start: str | None,
+    relay_mib_max: int,
+    **relay_options: Any,
 ) -> None:
     """Serve the district (区平台): take in batches, show the schools.
 
@@ -45,6 +52,7 @@ def district(
     if context.invoked_subcommand is not None:
         return
     where = expected(database)
+    upstreams = upstreams_of(**relay_options)
     from district.refusal import DistrictError
     from district.serve import Settings, serve
     from runtime import logs
@@ -53,10 +61,10 @@ def district(
     logs.configure("district")
     clock = SystemClock(clock_setting(clock_rate, clock_start))
     try:
-        asyncio.run(serve(Settings(where, host, port, allow_remote_pages), clock))
+        asyncio.run(serve(Settings(where, host, port, allow_remote_pages, upstreams, relay_mib_max), clock))
     except DistrictError as error:
         raise ConfigError(str(error)) from error
 
 
-for command in (enrol, redeem, key, move_point):
+for command in (enrol, redeem, key, move_point, enrol_relay, revoke_relay, relay):
     district.add_command(command)
