@@ -25,6 +25,7 @@ from tests.district import campus
 from tests.district.postgresql import Server
 from tests.district.test_district_serve import running
 from tests.district.tiers import rows
+from tests.district.uploading import upload
 from tests.uplinks.front import LOSE_REPLY, PASS, Front, standing
 
 pytestmark = pytest.mark.real("postgresql")
@@ -106,23 +107,6 @@ def _read_all(process: subprocess.Popen[str]) -> None:
         """Logs: read so that the pipe never fills."""
 
 
-async def upload(front: Front, key: str, batches: list[bytes]) -> None:
-    """A gateway: the same bytes until there is a receipt."""
-    async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
-        for raw in batches:
-            while True:
-                try:
-                    reply = await client.post(
-                        front.url + "/batches", content=raw, headers=campus.signed(key, raw)
-                    )
-                except httpx2.HTTPError:
-                    await asyncio.sleep(0.05)
-                    continue
-                if reply.status_code == 200:
-                    break
-                assert reply.status_code in {500, 503}, reply.text
-
-
 def enrolled_relay(above: Path | str, key_file: Path, name: str) -> Path:
     with closing(open_database(above)) as store:
         key_file.write_text(relays.enrol(store, name, ["demo"], campus.NOW))
@@ -157,12 +141,13 @@ async def test_each_record_is_once_at_every_tier_and_the_totals_agree(
             await stack.enter_async_context(standing(tier.front))
         await stack.enter_async_context(city.alive())
         async with school.alive(), district.alive():
-            await upload(school.front, keys["gw-1"], feed("gw-1")[:13])
+            await upload(school.front.url, keys["gw-1"], feed("gw-1")[:13])
             school.kill()
             district.kill()
         async with school.alive():
             senders = [
-                asyncio.create_task(upload(school.front, key, feed(gateway))) for gateway, key in keys.items()
+                asyncio.create_task(upload(school.front.url, key, feed(gateway)))
+                for gateway, key in keys.items()
             ]
             async with district.alive():
                 while len(rows(district.database, "SELECT 1 FROM statement")) < BATCHES // 2:
