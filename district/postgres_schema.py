@@ -94,6 +94,11 @@ TABLES = (
         site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, upstream TEXT NOT NULL,
         seq BIGINT NOT NULL, reason TEXT NOT NULL, at BIGINT NOT NULL,
         PRIMARY KEY (site_id, gateway_id, epoch, upstream, seq))""",
+    """CREATE TABLE queue_refused (
+        site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, from_seq BIGINT NOT NULL,
+        to_seq BIGINT NOT NULL, sha256 TEXT NOT NULL, error TEXT NOT NULL, detail TEXT NOT NULL, at BIGINT NOT NULL,
+        encoding TEXT NOT NULL, body BYTEA NOT NULL,
+        PRIMARY KEY (site_id, gateway_id, epoch, from_seq, to_seq, sha256))""",
     """CREATE TABLE relay_key (
         site_id TEXT NOT NULL, relay TEXT NOT NULL, key_id TEXT NOT NULL, sha256 TEXT NOT NULL,
         made_at BIGINT NOT NULL, ends_at BIGINT, PRIMARY KEY (site_id, relay, key_id))""",

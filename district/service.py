@@ -26,6 +26,7 @@ from district.relay.outbox import Onward
 from runtime import logs
 from runtime.clock import Clock
 
+A = TypeVar("A")
 T = TypeVar("T")
 READERS = 4
 
@@ -86,13 +87,17 @@ class Service:
         except Refusal as refusal:
             self.metrics.batches.labels(refusal.problem.error.value).inc()
             raise
+        self.note_taken(receipt)
+        return receipt
+
+    def note_taken(self, receipt: Receipt) -> None:
+        """Count a batch that had its effect, now or before, and tell the listeners."""
         self.metrics.batches.labels("duplicate" if receipt.duplicate else "accepted").inc()
         if not receipt.duplicate:
             self.metrics.changes.inc(receipt.count - len(receipt.rejected))
             self.metrics.rejected.inc(len(receipt.rejected))
             for listener in self.listeners:
                 listener()
-        return receipt
 
     async def redeem(self, token: str, address: str) -> Enrolled:
         """The key of a one-time token, for a request from ``address``."""
@@ -121,6 +126,10 @@ class Service:
         except DatabaseTrouble as error:
             raise self._unavailable("the database did not answer", error) from error
 
+    async def apart(self, work: Callable[[A], T], value: A) -> T:
+        """Run ``work``, which writes, in a thread that may."""
+        return await asyncio.get_running_loop().run_in_executor(self._writers, work, value)
+
     async def act(self, work: Callable[[Connection], T]) -> T:
         """One transaction in a thread that writes. Raises DatabaseTrouble when its end is not known."""
         return await asyncio.get_running_loop().run_in_executor(self._writers, self._act, work)
@@ -141,7 +150,7 @@ class Service:
         if not keys.fits(signed, key_sha256, parcel.raw):
             raise unauthorized()
         batch = body.parse(body.inflate(parcel.raw, parcel.encoding))
-        _check_identity(signed, batch)
+        check_identity(signed, batch)
         try:
             with self.metrics.seconds.time():
                 passage = Passage(parcel, is_vouched=signed.relay is not None, onward=self.onward)
@@ -170,7 +179,7 @@ def _may_go_on(buckets: Buckets, sender: str, clock: Clock) -> None:
         raise Refusal(Fault.TOO_MANY, f"too many requests; the next one in {wait_s} s", retry_after_s=wait_s)
 
 
-def _check_identity(signed: Signed, batch: Batch) -> None:
+def check_identity(signed: Signed, batch: Batch) -> None:
     if (batch.site, batch.gateway) != (signed.site, signed.gateway):
         raise Refusal(
             Fault.FORBIDDEN,

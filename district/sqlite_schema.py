@@ -118,6 +118,11 @@ STEPS = {
             site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, upstream TEXT NOT NULL,
             seq INTEGER NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
             PRIMARY KEY (site_id, gateway_id, epoch, upstream, seq)) WITHOUT ROWID""",
+        """CREATE TABLE queue_refused (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, from_seq INTEGER NOT NULL,
+            to_seq INTEGER NOT NULL, sha256 TEXT NOT NULL, error TEXT NOT NULL, detail TEXT NOT NULL, at INTEGER NOT NULL,
+            encoding TEXT NOT NULL, body BLOB NOT NULL,
+            PRIMARY KEY (site_id, gateway_id, epoch, from_seq, to_seq, sha256))""",
         """CREATE TABLE relay_key (
             site_id TEXT NOT NULL, relay TEXT NOT NULL, key_id TEXT NOT NULL, sha256 TEXT NOT NULL,
             made_at INTEGER NOT NULL, ends_at INTEGER,

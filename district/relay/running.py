@@ -35,8 +35,11 @@ def onward_of(upstreams: Sequence[Upstream], waiting_mib: int) -> Onward | None:
 
 
 @asynccontextmanager
-async def relaying(service: Service, upstreams: Sequence[Upstream]) -> AsyncIterator[None]:
-    """Hand on inside the block. Raises DistrictError where what is asked for would leave a hole above, or the URL sends data
+async def relaying(
+    service: Service, upstreams: Sequence[Upstream], *, is_alone: bool = False
+) -> AsyncIterator[None]:
+    """Hand on inside the block. ``is_alone``: no other process does so on this database, so that what a process which was
+    killed had claimed is free at once. Raises DistrictError where this would leave a hole above, or the URL sends data
     in the clear."""
     for one in upstreams:
         if not may_carry_data(one.url):
@@ -50,7 +53,7 @@ async def relaying(service: Service, upstreams: Sequence[Upstream]) -> AsyncIter
             f"this database is relayed to {name!r}, and what is accepted now would be missing there; start with --relay-to"
             f" and --relay-name {name}, or end it with `district relay end {name}`"
         )
-    owner = secrets.token_hex(4) if service.database.writers > 1 else "here"
+    owner = "here" if is_alone else secrets.token_hex(4)
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         tasks = []
         for one in upstreams:

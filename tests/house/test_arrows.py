@@ -30,6 +30,7 @@ KEPT: dict[str, tuple[str, ...]] = {
     "openpyxl": ("gateway.commissioning",),
     "xlsxwriter": ("gateway.commissioning", "gateway.reports"),
     "amqtt": ("simulators",),
+    "nats": ("district.queue",),
     "aiomqtt": ("simulators", "gateway.uplinks"),
 }
 
