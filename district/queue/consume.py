@@ -15,7 +15,7 @@ from district.accept import Passage, accept
 from district.contract import Fault, Receipt
 from district.database import DatabaseTrouble
 from district.queue import refused
-from district.queue.stream import LANES, Stream, Waiting
+from district.queue.stream import BEAT_S, LANES, Stream, Waiting
 from district.records import Batch
 from district.refusal import DistrictError, Refusal
 from district.service import Service
@@ -55,7 +55,7 @@ class Consumer:
         failures = 0
         while True:
             try:
-                receipt = await self.service.apart(self._take, waiting)
+                receipt = await self._at_work(waiting)
             except (DatabaseTrouble, DistrictError, Refusal) as error:
                 failures += 1
                 wait_s = self.rng.uniform(0.1, min(WAIT_S_MAX, 0.5 * 2.0 ** min(failures, 10)))
@@ -70,6 +70,16 @@ class Consumer:
                 self.taken += 1
                 self.service.note_taken(receipt)
             return
+
+    async def _at_work(self, waiting: Waiting) -> Receipt | None:
+        """Take it, and tell the cluster meanwhile that this takes a while."""
+        work = asyncio.ensure_future(self.service.apart(self._take, waiting))
+        try:
+            while not (await asyncio.wait({work}, timeout=BEAT_S))[0]:
+                await self.stream.still_at_it(waiting)
+        finally:
+            work.cancel()
+        return work.result()
 
     def _take(self, waiting: Waiting) -> Receipt | None:
         """None when it was refused for good, and is kept so."""

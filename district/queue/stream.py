@@ -32,8 +32,8 @@ LANES = 8
 DUPLICATES_S = 600.0
 """How long the cluster knows a batch again; after that the database does."""
 CONNECT_S, PUBLISH_S, FETCH_S, ACK_S = 10.0, 10.0, 5.0, 10.0
-ACK_WAIT_S = 120.0
-"""When a consumer's silence means that it died; longer than any statement may take."""
+ACK_WAIT_S, BEAT_S = 20.0, 5.0
+"""When a consumer's silence means that it died, and how often one that is at work says so."""
 HEAD_BYTES = 4096
 """Of a message, beside the body."""
 

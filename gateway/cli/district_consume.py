@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -58,6 +59,10 @@ def queue_of(ingest: str | None, ingest_replicas: int, ingest_mib_max: int) -> Q
             raise click.UsageError(
                 f"--ingest {server} is not known; nats://… or tls://…, several with commas"
             )
+    if servers and find_spec("nats") is None:
+        raise ConfigError(
+            "--ingest needs the extra district-nats: pip install 'campus-gateway[district-nats]'"
+        )
     return QueueSetting(servers, ingest_replicas, ingest_mib_max * MIB) if servers else None
 
 

@@ -222,6 +222,7 @@ async def test_what_a_dead_consumer_had_in_hand_comes_again_before_what_came_lat
     assert rows(where, "SELECT count(*) FROM queue_refused") == [(0,)]
 
 
-async def test_without_a_cluster_it_says_which_option(tmp_path: Path) -> None:
+async def test_without_a_cluster_it_says_which_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "CONNECT_S", 1.0)
     with pytest.raises(DistrictError, match="check --ingest"):
         await Stream.opened(QueueSetting((f"nats://127.0.0.1:{free_port()}",)))
