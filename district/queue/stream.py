@@ -61,6 +61,7 @@ class Stream:
 
     def __init__(self, client: Client, js: JetStreamContext) -> None:
         self._client, self._js = client, js
+        self._is_silent = False
         self._pulls: dict[int, JetStreamContext.PullSubscription] = {}
 
     @classmethod
@@ -76,6 +77,8 @@ class Stream:
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=1,
                     error_cb=_note,
+                    disconnected_cb=_note_gone,
+                    reconnected_cb=_note_back,
                     name="district",
                 )
         except (NatsError, OSError) as error:
@@ -129,13 +132,18 @@ class Stream:
             (message,) = await self._pulls[lane].fetch(1, timeout=FETCH_S)
         except (NatsError, OSError) as error:
             if not isinstance(error, TimeoutError):
-                logs.get("district").warning(
-                    "the cluster does not answer", error=f"{type(error).__name__}: {error}"
-                )
+                self._say_silent(error)
             return None
+        self._is_silent = False
         named = message.headers or {}
         parcel = Parcel(message.data, named.get("Campus-Encoding", ""))
         return Waiting(message, parcel, named.get("Campus-Relay", ""))
+
+    def _say_silent(self, error: Exception) -> None:
+        """Once, and again only after it answered."""
+        say = logs.get("district").debug if self._is_silent else logs.get("district").warning
+        say("the cluster does not answer", error=f"{type(error).__name__}: {error}")
+        self._is_silent = True
 
     async def done(self, waiting: Waiting) -> None:
         """Let go of a batch that is committed. One that comes again all the same has no second effect."""
@@ -175,4 +183,13 @@ async def _make(js: JetStreamContext, setting: QueueSetting) -> None:
 
 
 async def _note(error: Exception) -> None:
-    logs.get("district").warning("a NATS server", error=f"{type(error).__name__}: {error}")
+    """Each attempt at a server that is away; that it went and came back is said once."""
+    logs.get("district").debug("a NATS server", error=f"{type(error).__name__}: {error}")
+
+
+async def _note_gone() -> None:
+    logs.get("district").warning("the connection to the cluster is gone")
+
+
+async def _note_back() -> None:
+    logs.get("district").info("connected to the cluster again")

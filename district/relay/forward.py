@@ -59,17 +59,22 @@ class Forwarder:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     _general: Pause = field(default_factory=Pause)
     _paused: dict[Lane, Pause] = field(default_factory=dict)
+    _lacking: dict[tuple[Lane, str], int] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is asked again with the next round."""
-        log = logs.get("relay")
+        log = logs.get("relay").bind(upstream=self.upstream)
+        failures = 0
         while True:
             self.woken.clear()
+            is_more = False
             try:
                 is_more = await self.round()
-            except (DatabaseTrouble, Refusal) as error:
-                log.warning("the relay cannot ask its database", upstream=self.upstream, error=str(error))
-                is_more = False
+                failures = 0
+            except* (DatabaseTrouble, Refusal) as errors:
+                failures += 1
+                say = log.warning if failures == 1 else log.debug
+                say("the relay cannot ask its database", error=str(errors.exceptions[0]))
             if not is_more:
                 await self._rest()
 
@@ -137,25 +142,32 @@ class Forwarder:
                     lambda connection: outbox.delivered(connection, lane, kept, receipt, now)
                 )
                 self._went_well(lane)
-                if lacking:
+                if lacking and lacking != self._lacking.pop((lane, kept.epoch), 0):
                     log.warning(
                         "the district above lacks what is not here any more", epoch=kept.epoch, seqs=lacking
                     )
+                if lacking:
+                    self._lacking[lane, kept.epoch] = lacking
                 return True
             case Stop(fault, detail):
                 await self.store.act(lambda connection: outbox.stop(connection, lane, kept, fault, detail))
                 log.error("a gateway's lane is stopped", epoch=kept.epoch, error=fault.value, detail=detail)
                 return True
             case Wait():
-                wait_s = self._wait(lane, outcome)
-                log.warning("the district above did not take a batch", error=outcome.detail, wait_s=wait_s)
+                pause = self._wait(lane, outcome)
+                say = log.warning if pause.failures == 1 else log.debug
+                say("the district above did not take a batch", error=outcome.detail)
                 return False
 
     def _went_well(self, lane: Lane) -> None:
+        own = self._paused.pop(lane, None)
+        if own or self._general.failures:
+            logs.get("relay").info(
+                "the district above takes batches again", upstream=self.upstream, site=lane.site
+            )
         self._general = Pause()
-        self._paused.pop(lane, None)
 
-    def _wait(self, lane: Lane, outcome: Wait) -> float:
+    def _wait(self, lane: Lane, outcome: Wait) -> Pause:
         pause = self._general if outcome.is_general else self._paused.setdefault(lane, Pause())
         now_s = self.store.clock.monotonic_s()
         if pause.until_s <= now_s:  # of several in flight that fail at once the first counts
@@ -163,4 +175,4 @@ class Forwarder:
         ceiling_s = min(limits.LONGEST_S, limits.FIRST_S * 2.0 ** min(pause.failures - 1, 30))
         wait_s = max(limits.SHORTEST_S, self.rng.uniform(0.0, ceiling_s), outcome.retry_after_s)
         pause.until_s = max(pause.until_s, now_s + wait_s)
-        return round(wait_s, 1)
+        return pause

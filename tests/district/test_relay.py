@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 
 from district.accept import accept
 from district.body import parse
-from district.database import Database, open_database
+from district.database import Connection, Database, DatabaseTrouble, open_database
 from district.relay import outbox, upkeep
 from district.relay.limits import CLAIM_MS
 from tests.district import campus
@@ -263,3 +263,29 @@ async def test_a_duplicate_below_is_not_handed_on_again(tiers: Tiers) -> None:
     await tiers.take(described())
     assert len(tiers.waiting()) == 1
     assert rows(tiers.below, "SELECT count(*) FROM received") == [(1,)]
+
+
+async def test_a_database_that_fails_for_a_while_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with standing_tiers(tmp_path / "below.db", tmp_path) as tiers:
+        for raw in (described(), slots(0)):
+            await tiers.take(raw)
+        await tiers.take(described("gw-2"), "gw-2")
+        act, failures = tiers.service.act, iter(range(3))
+
+        async def failing(work: Callable[[Connection], object]) -> object:
+            if next(failures, None) is not None:
+                raise DatabaseTrouble("gone")
+            return await act(work)
+
+        monkeypatch.setattr(tiers.service, "act", failing)
+        running = asyncio.create_task(tiers.forwarder.run())
+        while tiers.waiting():
+            await asyncio.sleep(0.01)
+            assert not running.done()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert next(failures, None) is None
+        assert rows(tiers.above, "SELECT count(*) FROM interval") == [(2,)]

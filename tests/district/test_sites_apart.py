@@ -16,9 +16,12 @@ import pytest
 
 import district as room
 from district import enrolment, points, postgres_schema, relays
-from district.contract import Fault, Receipt, Rejected
+from district.body import parse
+from district.contract import Fault, Problem, Receipt, Rejected
 from district.database import Database, open_database
+from district.parcel import Parcel
 from district.postgres import SLOTS, PostgresConnection, _from_staging, _upsert
+from district.queue import refused
 from district.relay import outbox, upkeep
 from district.relay.outbox import Onward
 from tests.district import campus
@@ -178,6 +181,9 @@ async def a_life(district: District) -> None:
         token = enrolment.issue_token(store, "demo", "gw-2", "x", NOW)
         assert enrolment.redeem(store, token, NOW)
         a_relays_life(store)
+        with store.transaction() as connection:
+            problem = Problem(error=Fault.CLONED, detail="x")
+            refused.keep(connection, parse(campus.envelope([], 0, 1)), Parcel(b"x", ""), problem, NOW)
         enrolment.rotate(store, "demo", "gw-2", NOW, 10)
         (old, _) = enrolment.keys_in_force(store, "demo", "gw-2", NOW)
         enrolment.revoke(store, "demo", "gw-2", old.key_id, NOW)
