@@ -34,6 +34,9 @@ class Consumer:
     rng: random.Random = field(default_factory=random.SystemRandom)
     taken: int = 0
     refused: int = 0
+    is_stopping: bool = False
+    """Set before it is cancelled: Python 3.11's ``wait_for``, which the client is built on, loses a cancellation that comes as
+    its answer does."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -42,18 +45,18 @@ class Consumer:
                 group.create_task(self._follow(lane), name=f"consume-{lane}")
 
     async def _follow(self, lane: int) -> None:
-        while True:
+        while not self.is_stopping:
             waiting = await self.stream.fetch(lane)
             if waiting is None:
                 await self.service.clock.sleep(self.rng.uniform(0.0, 0.2))
                 continue
-            await self._settle(waiting)
-            await self.stream.done(waiting)
+            if await self._settle(waiting):
+                await self.stream.done(waiting)
 
-    async def _settle(self, waiting: Waiting) -> None:
-        """Until the batch has its effect or is kept as refused."""
+    async def _settle(self, waiting: Waiting) -> bool:
+        """Until the batch has its effect or is kept as refused; False when it was left for the next consumer."""
         failures = 0
-        while True:
+        while not self.is_stopping:
             try:
                 receipt = await self._at_work(waiting)
             except (DatabaseTrouble, DistrictError, Refusal) as error:
@@ -69,7 +72,8 @@ class Consumer:
             else:
                 self.taken += 1
                 self.service.note_taken(receipt)
-            return
+            return True
+        return False
 
     async def _at_work(self, waiting: Waiting) -> Receipt | None:
         """Take it, and tell the cluster meanwhile that this takes a while."""

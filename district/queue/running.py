@@ -33,4 +33,5 @@ async def consuming(service: Service, setting: QueueSetting) -> AsyncIterator[Co
         try:
             yield consumer
         finally:
+            consumer.is_stopping = True
             task.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager, closing
+from contextlib import aclosing, asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +220,27 @@ async def test_what_a_dead_consumer_had_in_hand_comes_again_before_what_came_lat
             await until(where, "SELECT count(*) FROM batch", 2)
     assert rows(where, "SELECT epoch FROM epoch WHERE fenced_at IS NULL") == [("e-2",)]
     assert rows(where, "SELECT count(*) FROM queue_refused") == [(0,)]
+
+
+async def test_a_consumer_stops_although_the_cancellation_was_lost(
+    nats: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Python 3.11 does when an acknowledgement is answered in the very turn of the cancellation."""
+    where = tmp_path / "district.db"
+    key = campus.enrolled(where)
+    acknowledging = asyncio.Event()
+
+    async def deaf(self: Stream, waiting: streams.Waiting) -> None:
+        acknowledging.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(Stream, "done", deaf)
+    async with web(where, nats) as client:
+        await upload(client, key, [campus.batch([campus.site()])])
+        async with consumers(where, nats) as consumer:
+            await acknowledging.wait()
+        assert consumer.taken == 1
 
 
 async def test_without_a_cluster_it_says_which_option(monkeypatch: pytest.MonkeyPatch) -> None:
