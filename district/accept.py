@@ -7,28 +7,47 @@ very bounds of a batch that was taken is another machine. Both are recorded for 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from district import effects, gateways, incidents, points, received
 from district.contract import Fault, Receipt, Rejected
 from district.database import Connection, Database
 from district.judge import interval_starts, sort_out
+from district.parcel import Parcel
 from district.ranges import overlaps
 from district.records import Batch, PointBody
 from district.refusal import Refusal
+from district.relay import outbox
+from district.relay.outbox import Onward
 
 DAY_MS = 24 * 60 * 60 * 1000
 
 
-def accept(database: Database, batch: Batch, now_ms: int) -> Receipt:
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """How a batch came, and where it goes on to. ``is_vouched``: a relay enrolled for its site brought it, and makes a gateway
+    known that was not. ``onward``: its bytes are kept for the districts above, in the transaction of the effect."""
+
+    parcel: Parcel
+    is_vouched: bool = False
+    onward: Onward | None = None
+
+
+def accept(database: Database, batch: Batch, now_ms: int, passage: Passage | None = None) -> Receipt:
     """Take a batch in. A range received before gets its receipt again and has no effect; one received in part raises
     Refusal(COVERED) naming the parts. Raises DatabaseTrouble when the outcome is unknown: the sender sends again."""
     database.make_room(interval_starts(batch))
     with database.transaction() as connection:
+        if passage and passage.is_vouched:
+            gateways.register(connection, batch.site, batch.gateway, batch.site, now_ms)
         locked = gateways.lock(connection, batch.site, batch.gateway)
         if locked is None:
             raise Refusal(Fault.UNAUTHORIZED, f"{batch.gateway} of {batch.site} is not enrolled here")
         doubt = _doubt(connection, batch, now_ms)
         if doubt is None:
             receipt = _take(connection, batch, now_ms)
+            if passage and passage.onward and not receipt.duplicate:
+                outbox.keep(connection, batch, passage.parcel, passage.onward, now_ms)
             if locked.contact_at is None or locked.contact_at // DAY_MS != now_ms // DAY_MS:
                 received.forget_digests(connection, batch, now_ms)
             return receipt

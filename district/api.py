@@ -18,6 +18,7 @@ from district.figures import School
 from district.interval_pages import Asked, IntervalPage, page
 from district.keys import ID, read_authorization
 from district.openapi import BATCH_REQUEST, ENROLMENT_REQUEST
+from district.parcel import Parcel
 from district.refusal import STATUS, Refusal
 from district.service import Service, unauthorized
 from district.spans import LAST_MS
@@ -66,7 +67,9 @@ def ingest_routes(service: Service) -> APIRouter:
         key_sha256 = await service.key_digest(signed)  # a stranger's body is not read
         service.count_batch(signed)
         raw = await _body_of(request, COMPRESSED_BYTES_MAX)
-        receipt = await service.take(signed, key_sha256, raw, request.headers.get("content-encoding", ""))
+        receipt = await service.take(
+            signed, key_sha256, Parcel(raw, request.headers.get("content-encoding", ""))
+        )
         return Response(receipt.model_dump_json(), media_type="application/json")
 
     @router.post(

@@ -25,6 +25,10 @@ _NAME = r"[a-z0-9][a-z0-9-]{0,39}"
 _AUTHORIZATION = re.compile(
     rf'{SCHEME} key="({_NAME})\.({_NAME})\.([a-z0-9]{{1,20}})", ?sha256="([0-9a-f]{{64}})"'
 )
+_RELAYED = re.compile(
+    rf'{SCHEME} relay="({_NAME})\.([a-z0-9]{{1,20}})", ?for="({_NAME})\.({_NAME})", ?sha256="([0-9a-f]{{64}})"'
+)
+_RELAY_KEY = re.compile(rf"({_NAME})\.([a-z0-9]{{1,20}})\.[A-Za-z0-9_-]{{20,100}}")
 _TOKEN = re.compile(rf"({_NAME})\.({_NAME})\.[A-Za-z0-9_-]{{20,100}}")
 
 
@@ -36,6 +40,8 @@ class Signed:
     gateway: str
     key_id: str
     sha256: str
+    relay: str | None = None
+    """The relay that speaks for the gateway, and whose key it is then."""
 
 
 def new_key(site: str, gateway: str) -> tuple[str, str]:
@@ -60,9 +66,29 @@ def digest(secret: str) -> str:
 
 
 def read_authorization(header: str) -> Signed | None:
-    """None for any other header than ``Campus-Sign-1 key="site.gateway.keyid", sha256="…"``."""
-    found = _AUTHORIZATION.fullmatch(header.strip())
-    return Signed(*found.groups()) if found else None
+    """None for any other header than ``Campus-Sign-1 key="site.gateway.keyid", sha256="…"``, or that of a relay:
+    ``Campus-Sign-1 relay="name.keyid", for="site.gateway", sha256="…"``."""
+    if found := _AUTHORIZATION.fullmatch(header.strip()):
+        return Signed(*found.groups())
+    if found := _RELAYED.fullmatch(header.strip()):
+        relay, key_id, site, gateway, sha256 = found.groups()
+        return Signed(site, gateway, key_id, sha256, relay)
+    return None
+
+
+def new_relay_key(relay: str) -> tuple[str, str]:
+    """(key id, key)."""
+    key_id = secrets.token_hex(4)
+    return key_id, f"{relay}.{key_id}.{secrets.token_urlsafe(32)}"
+
+
+def relay_authorization(key: str, site: str, gateway: str, raw: bytes) -> str | None:
+    """The header under which a relay sends a gateway's body; None when ``key`` is no relay's key."""
+    found = _RELAY_KEY.fullmatch(key)
+    if found is None:
+        return None
+    signed = signature(digest(key), raw)
+    return f'{SCHEME} relay="{found[1]}.{found[2]}", for="{site}.{gateway}", sha256="{signed}"'
 
 
 def signature(key_sha256: str, raw: bytes) -> str:

@@ -13,7 +13,7 @@ import psycopg
 
 from district.refusal import DistrictError
 
-VERSION = 2
+VERSION = 3
 LOCK = 0x63616D707573
 """Key of the advisory lock under which tables and partitions are made."""
 
@@ -85,6 +85,30 @@ TABLES = (
 STEPS = {
     # quota: JSON, year → electricity_kwh, water_m3.
     2: ("ALTER TABLE site ADD COLUMN school_kind TEXT", "ALTER TABLE site ADD COLUMN quota TEXT"),
+    3: (
+        """CREATE TABLE relay_batch (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, number BIGINT NOT NULL, epoch TEXT NOT NULL,
+            from_seq BIGINT NOT NULL, to_seq BIGINT NOT NULL, count BIGINT NOT NULL, sha256 TEXT NOT NULL,
+            at BIGINT NOT NULL, bytes BIGINT NOT NULL, encoding TEXT NOT NULL, body BYTEA NOT NULL,
+            PRIMARY KEY (site_id, gateway_id, number))""",
+        """CREATE TABLE relay_cursor (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, upstream TEXT NOT NULL,
+            number BIGINT NOT NULL, delivered_at BIGINT, lacking BIGINT NOT NULL, stopped_for TEXT, detail TEXT,
+            claimed_by TEXT NOT NULL, claimed_until BIGINT NOT NULL,
+            PRIMARY KEY (site_id, gateway_id, epoch, upstream))""",
+        """CREATE TABLE relay_rejected (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, upstream TEXT NOT NULL,
+            seq BIGINT NOT NULL, reason TEXT NOT NULL, at BIGINT NOT NULL,
+            PRIMARY KEY (site_id, gateway_id, epoch, upstream, seq))""",
+        """CREATE TABLE queue_refused (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, from_seq BIGINT NOT NULL,
+            to_seq BIGINT NOT NULL, sha256 TEXT NOT NULL, error TEXT NOT NULL, detail TEXT NOT NULL, at BIGINT NOT NULL,
+            encoding TEXT NOT NULL, body BYTEA NOT NULL,
+            PRIMARY KEY (site_id, gateway_id, epoch, from_seq, to_seq, sha256))""",
+        """CREATE TABLE relay_key (
+            site_id TEXT NOT NULL, relay TEXT NOT NULL, key_id TEXT NOT NULL, sha256 TEXT NOT NULL,
+            made_at BIGINT NOT NULL, ends_at BIGINT, PRIMARY KEY (site_id, relay, key_id))""",
+    ),
 }
 """What brings a database of the version before to this one. A step that has shipped is never edited."""
 

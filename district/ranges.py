@@ -23,3 +23,16 @@ def joined(received: Sequence[Range], new: Range) -> Range:
         if a == new[1]:
             high = b
     return low, high
+
+
+def without(held: Sequence[Range], others: Sequence[Range]) -> list[Range]:
+    """The parts of ``held`` that no range of ``others`` covers."""
+    left = []
+    for low, high in held:
+        for a, b in overlaps(others, (low, high)):
+            if low < a:
+                left.append((low, a))
+            low = b
+        if low < high:
+            left.append((low, high))
+    return left

@@ -15,7 +15,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from district.app import create_app
+from district.queue.setting import QueueSetting
 from district.refusal import DistrictError
+from district.relay.limits import WAITING_MIB
+from district.relay.outbox import Onward
+from district.relay.running import Upstream, onward_of, relaying
 from district.service import Service
 from runtime import logs
 from runtime.clock import Clock
@@ -30,9 +34,21 @@ GRACE_S = 1
 @dataclass(frozen=True, slots=True)
 class Settings:
     database: Path | str
-    host: str
-    port: int
+    host: str = "127.0.0.1"
+    port: int = 0
     remote_pages: bool = False
+    upstreams: tuple[Upstream, ...] = ()
+    waiting_mib: int = WAITING_MIB
+    queue: QueueSetting | None = None
+    """The cluster that batches go through; None: they have their effect at once."""
+
+    def is_alone(self, service: Service) -> bool:
+        """No other process writes this database."""
+        return service.database.writers == 1 and self.queue is None
+
+    @property
+    def onward(self) -> Onward | None:
+        return onward_of(self.upstreams, self.waiting_mib)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -89,14 +105,44 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
         await task
 
 
+@contextlib.asynccontextmanager
+async def service_of(settings: Settings, clock: Clock) -> AsyncIterator[Service]:
+    """The service the settings ask for; one that queues has its connection for as long as the block lasts."""
+    if settings.queue is None:
+        with contextlib.closing(Service(settings.database, clock, settings.onward)) as service:
+            yield service
+        return
+    from district.queue.running import queued
+
+    async with queued(settings.database, clock, settings.queue, settings.onward) as service:
+        yield service
+
+
 async def serve(settings: Settings, clock: Clock) -> None:
     """Serve until SIGINT or SIGTERM. Raises DistrictError when the port or the database cannot be had."""
     stop = stop_event()
-    listener = listen(settings.host, settings.port)
-    with contextlib.closing(listener), contextlib.closing(Service(settings.database, clock)) as service:
+    with contextlib.closing(listen(settings.host, settings.port)) as listener:
         with_pages = settings.remote_pages or is_loopback(settings.host)
-        async with serving(create_app(service, with_pages=with_pages), listener):
+        async with (
+            service_of(settings, clock) as service,
+            relaying(service, settings.upstreams, is_alone=settings.is_alone(service)),
+            serving(create_app(service, with_pages=with_pages), listener),
+        ):
             port = listener.getsockname()[1]
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
             logs.get("district").info("district is listening", url=f"http://{host}:{port}", pages=with_pages)
+            await stop.wait()
+
+
+async def consume(settings: Settings, queue: QueueSetting, clock: Clock) -> None:
+    """Take from the queue into the database, until SIGINT or SIGTERM. Raises DistrictError when either cannot be had."""
+    from district.queue.running import consuming
+
+    stop = stop_event()
+    with contextlib.closing(Service(settings.database, clock, settings.onward)) as service:
+        async with (
+            relaying(service, settings.upstreams),
+            consuming(service, queue),
+        ):
+            logs.get("district").info("district consumes", servers=queue.servers)
             await stop.wait()

@@ -12,28 +12,34 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from district import body, enrolment, gateways, keys
-from district.accept import accept
+from district import body, enrolment, gateways, keys, relays
+from district.accept import Passage, accept
 from district.contract import Enrolled, Fault, Receipt
 from district.database import Connection, DatabaseTrouble, open_database
 from district.keys import Signed
 from district.metrics import Metrics
+from district.parcel import Parcel
 from district.rates import BATCHES, ENROLMENTS, Buckets
 from district.records import Batch
 from district.refusal import DistrictError, Refusal
+from district.relay.outbox import Onward
 from runtime import logs
 from runtime.clock import Clock
 
+A = TypeVar("A")
 T = TypeVar("T")
 READERS = 4
 
 
 class Service:
-    """Open from construction to ``close``. ``where`` is a file or a ``postgresql://`` URL. Raises DistrictError when the
-    database cannot be opened."""
+    """Open from construction to ``close``. ``where`` is a file or a ``postgresql://`` URL. ``onward`` names the districts above
+    that everything accepted is kept for; ``listeners`` are told in the loop whenever something was. Raises DistrictError when
+    the database cannot be opened."""
 
-    def __init__(self, where: Path | str, clock: Clock) -> None:
+    def __init__(self, where: Path | str, clock: Clock, onward: Onward | None = None) -> None:
         self.clock = clock
+        self.onward = onward
+        self.listeners: list[Callable[[], None]] = []
         self.metrics = Metrics()
         self.database = open_database(where)
         self._log = logs.get("district")
@@ -58,32 +64,40 @@ class Service:
     async def key_digest(self, signed: Signed) -> str:
         """What is stored of the key a request names; Refusal(UNAUTHORIZED) when it is not in force."""
         now = self.clock.now_ms()
-        found = await self.read(
-            lambda connection: gateways.key_digest(
-                connection, signed.site, signed.gateway, signed.key_id, now
-            )
-        )
+
+        def of_signer(connection: Connection) -> str | None:
+            if signed.relay is None:
+                return gateways.key_digest(connection, signed.site, signed.gateway, signed.key_id, now)
+            return relays.key_digest(connection, signed.site, signed.relay, signed.key_id, now)
+
+        found = await self.read(of_signer)
         if found is None:
             raise unauthorized()
         return found
 
     def count_batch(self, signed: Signed) -> None:
-        """Raises Refusal(TOO_MANY) when a gateway asks more often than it may."""
-        _may_go_on(self._batches, f"{signed.site}.{signed.gateway}", self.clock)
+        """Raises Refusal(TOO_MANY) when a gateway, or a relay for it, asks more often than it may."""
+        _may_go_on(self._batches, f"{signed.site}.{signed.gateway}.{signed.relay or ''}", self.clock)
 
-    async def take(self, signed: Signed, key_sha256: str, raw: bytes, encoding: str) -> Receipt:
+    async def take(self, signed: Signed, key_sha256: str, parcel: Parcel) -> Receipt:
         """The receipt of a request's body. Raises Refusal when there is none."""
         loop = asyncio.get_running_loop()
         try:
-            receipt = await loop.run_in_executor(self._writers, self._take, signed, key_sha256, raw, encoding)
+            receipt = await loop.run_in_executor(self._writers, self._take, signed, key_sha256, parcel)
         except Refusal as refusal:
             self.metrics.batches.labels(refusal.problem.error.value).inc()
             raise
+        self.note_taken(receipt)
+        return receipt
+
+    def note_taken(self, receipt: Receipt) -> None:
+        """Count a batch that had its effect, now or before, and tell the listeners."""
         self.metrics.batches.labels("duplicate" if receipt.duplicate else "accepted").inc()
         if not receipt.duplicate:
             self.metrics.changes.inc(receipt.count - len(receipt.rejected))
             self.metrics.rejected.inc(len(receipt.rejected))
-        return receipt
+            for listener in self.listeners:
+                listener()
 
     async def redeem(self, token: str, address: str) -> Enrolled:
         """The key of a one-time token, for a request from ``address``."""
@@ -112,6 +126,18 @@ class Service:
         except DatabaseTrouble as error:
             raise self._unavailable("the database did not answer", error) from error
 
+    async def apart(self, work: Callable[[A], T], value: A) -> T:
+        """Run ``work``, which writes, in a thread that may."""
+        return await asyncio.get_running_loop().run_in_executor(self._writers, work, value)
+
+    async def act(self, work: Callable[[Connection], T]) -> T:
+        """One transaction in a thread that writes. Raises DatabaseTrouble when its end is not known."""
+        return await asyncio.get_running_loop().run_in_executor(self._writers, self._act, work)
+
+    def _act(self, work: Callable[[Connection], T]) -> T:
+        with self.database.transaction() as connection:
+            return work(connection)
+
     def _touch(self) -> None:
         with self.database.transaction():
             """Opens the database, or says why it cannot be opened."""
@@ -120,14 +146,15 @@ class Service:
         with self.database.snapshot() as connection:
             return question(connection)
 
-    def _take(self, signed: Signed, key_sha256: str, raw: bytes, encoding: str) -> Receipt:
-        if not keys.fits(signed, key_sha256, raw):
+    def _take(self, signed: Signed, key_sha256: str, parcel: Parcel) -> Receipt:
+        if not keys.fits(signed, key_sha256, parcel.raw):
             raise unauthorized()
-        batch = body.parse(body.inflate(raw, encoding))
-        _check_identity(signed, batch)
+        batch = body.parse(body.inflate(parcel.raw, parcel.encoding))
+        check_identity(signed, batch)
         try:
             with self.metrics.seconds.time():
-                return accept(self.database, batch, self.clock.now_ms())
+                passage = Passage(parcel, is_vouched=signed.relay is not None, onward=self.onward)
+                return accept(self.database, batch, self.clock.now_ms(), passage)
         except (DatabaseTrouble, DistrictError) as error:
             # Whether the transaction is on the disk is not known: the gateway sends the same batch again.
             raise self._unavailable(
@@ -152,7 +179,7 @@ def _may_go_on(buckets: Buckets, sender: str, clock: Clock) -> None:
         raise Refusal(Fault.TOO_MANY, f"too many requests; the next one in {wait_s} s", retry_after_s=wait_s)
 
 
-def _check_identity(signed: Signed, batch: Batch) -> None:
+def check_identity(signed: Signed, batch: Batch) -> None:
     if (batch.site, batch.gateway) != (signed.site, signed.gateway):
         raise Refusal(
             Fault.FORBIDDEN,

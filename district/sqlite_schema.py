@@ -12,7 +12,7 @@ from pathlib import Path
 
 from district.refusal import DistrictError
 
-VERSION = 4
+VERSION = 5
 
 TABLES = (
     """CREATE TABLE site (
@@ -103,6 +103,33 @@ STEPS = {
     ),
     # quota: JSON, year → electricity_kwh, water_m3.
     4: ("ALTER TABLE site ADD COLUMN school_kind TEXT", "ALTER TABLE site ADD COLUMN quota TEXT"),
+    5: (
+        # Bodies are large: rows in the order they came, found by the key's own index.
+        """CREATE TABLE relay_batch (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, number INTEGER NOT NULL, epoch TEXT NOT NULL,
+            from_seq INTEGER NOT NULL, to_seq INTEGER NOT NULL, count INTEGER NOT NULL, sha256 TEXT NOT NULL,
+            at INTEGER NOT NULL, bytes INTEGER NOT NULL, encoding TEXT NOT NULL, body BLOB NOT NULL,
+            PRIMARY KEY (site_id, gateway_id, number))""",
+        "CREATE INDEX relay_batch_bytes ON relay_batch (site_id, gateway_id, number, epoch, bytes)",
+        """CREATE TABLE relay_cursor (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, upstream TEXT NOT NULL,
+            number INTEGER NOT NULL, delivered_at INTEGER, lacking INTEGER NOT NULL, stopped_for TEXT, detail TEXT,
+            claimed_by TEXT NOT NULL, claimed_until INTEGER NOT NULL,
+            PRIMARY KEY (site_id, gateway_id, epoch, upstream)) WITHOUT ROWID""",
+        """CREATE TABLE relay_rejected (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, upstream TEXT NOT NULL,
+            seq INTEGER NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
+            PRIMARY KEY (site_id, gateway_id, epoch, upstream, seq)) WITHOUT ROWID""",
+        """CREATE TABLE queue_refused (
+            site_id TEXT NOT NULL, gateway_id TEXT NOT NULL, epoch TEXT NOT NULL, from_seq INTEGER NOT NULL,
+            to_seq INTEGER NOT NULL, sha256 TEXT NOT NULL, error TEXT NOT NULL, detail TEXT NOT NULL, at INTEGER NOT NULL,
+            encoding TEXT NOT NULL, body BLOB NOT NULL,
+            PRIMARY KEY (site_id, gateway_id, epoch, from_seq, to_seq, sha256))""",
+        """CREATE TABLE relay_key (
+            site_id TEXT NOT NULL, relay TEXT NOT NULL, key_id TEXT NOT NULL, sha256 TEXT NOT NULL,
+            made_at INTEGER NOT NULL, ends_at INTEGER,
+            PRIMARY KEY (site_id, relay, key_id)) WITHOUT ROWID""",
+    ),
 }
 """What brings a database of the version before to this one. A step that has shipped is never edited."""
 

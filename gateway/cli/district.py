@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.district_consume import consume, ingest_options, queue_of
 from gateway.cli.district_keys import database_option, enrol, expected, key, move_point, redeem
+from gateway.cli.district_relay import enrol_relay, relay, relay_options, revoke_relay, upstreams_of
 from gateway.cli.options import clock_options, clock_setting
 from gateway.errors import ConfigError
 
@@ -27,14 +29,25 @@ PORT = 8610
     is_flag=True,
     help="Serve pages, totals and metrics on an address others can reach; there is no login, put one in front.",
 )
+@relay_options
+@ingest_options
 @clock_options
 @click.pass_context
 def district(
     context: click.Context,
+    /,
+    *,
     database: Path | str | None,
     host: str,
     port: int,
     allow_remote_pages: bool,
+    relay_to: tuple[str, ...],
+    relay_key_file: tuple[Path, ...],
+    relay_name: tuple[str, ...],
+    relay_mib_max: int,
+    ingest: str | None,
+    ingest_replicas: int,
+    ingest_mib_max: int,
     clock_rate: float,
     clock_start: str | None,
 ) -> None:
@@ -45,6 +58,8 @@ def district(
     if context.invoked_subcommand is not None:
         return
     where = expected(database)
+    upstreams = upstreams_of(relay_to, relay_key_file, relay_name)
+    queue = queue_of(ingest, ingest_replicas, ingest_mib_max)
     from district.refusal import DistrictError
     from district.serve import Settings, serve
     from runtime import logs
@@ -52,11 +67,12 @@ def district(
 
     logs.configure("district")
     clock = SystemClock(clock_setting(clock_rate, clock_start))
+    settings = Settings(where, host, port, allow_remote_pages, upstreams, relay_mib_max, queue)
     try:
-        asyncio.run(serve(Settings(where, host, port, allow_remote_pages), clock))
+        asyncio.run(serve(settings, clock))
     except DistrictError as error:
         raise ConfigError(str(error)) from error
 
 
-for command in (enrol, redeem, key, move_point):
+for command in (enrol, redeem, key, move_point, enrol_relay, revoke_relay, relay, consume):
     district.add_command(command)

@@ -43,7 +43,7 @@ def expected(database: Path | str | None) -> Path | str:
     return database
 
 
-def _ids(*texts: str) -> None:
+def check_ids(*texts: str) -> None:
     for text in texts:
         if not keys.ID.fullmatch(text):
             raise click.UsageError(
@@ -81,7 +81,7 @@ def enrol(
 ) -> None:  # fmt: skip
     """Let GATEWAY of SITE write (登记网关). Prints a one-time token; only a digest of it is kept."""
     where = expected(database)
-    _ids(site, gateway)
+    check_ids(site, gateway)
     now = SystemClock().now_ms()
     with _opened(where) as opened:
         valid_ms = round(valid_hours * enrolment.HOUR_MS)
@@ -130,7 +130,7 @@ def key() -> None:
 @click.argument("gateway")
 def list_keys(database: Path | str | None, site: str, gateway: str) -> None:
     """Show the keys in force: id, made, ends."""
-    found = _with(database, lambda opened, now: enrolment.keys_in_force(opened, site, gateway, now))
+    found = with_database(database, lambda opened, now: enrolment.keys_in_force(opened, site, gateway, now))
     for one in found:
         ends = format_utc(one.ends_at) if one.ends_at is not None else "-"
         click.echo(f"{one.key_id}  made {format_utc(one.made_at)}  ends {ends}")
@@ -150,7 +150,9 @@ def list_keys(database: Path | str | None, site: str, gateway: str) -> None:
 def rotate(database: Path | str | None, site: str, gateway: str, old_for_hours: float) -> None:
     """Print a new key once (更换密钥); the old ones go on for a while, so that the gateway can change over."""
     old_for_ms = round(old_for_hours * enrolment.HOUR_MS)
-    click.echo(_with(database, lambda opened, now: enrolment.rotate(opened, site, gateway, now, old_for_ms)))
+    click.echo(
+        with_database(database, lambda opened, now: enrolment.rotate(opened, site, gateway, now, old_for_ms))
+    )
 
 
 @key.command()
@@ -160,7 +162,7 @@ def rotate(database: Path | str | None, site: str, gateway: str, old_for_hours: 
 @click.argument("key_id")
 def revoke(database: Path | str | None, site: str, gateway: str, key_id: str) -> None:
     """End a key at once (吊销密钥)."""
-    _with(database, lambda opened, now: enrolment.revoke(opened, site, gateway, key_id, now))
+    with_database(database, lambda opened, now: enrolment.revoke(opened, site, gateway, key_id, now))
 
 
 @click.command("move-point")
@@ -176,9 +178,9 @@ def move_point(database: Path | str | None, site: str, point: str, gateway: str,
         with opened.transaction() as connection:
             return points.move(connection, site, point, gateway, by or getpass.getuser(), now)
 
-    click.echo(f"{point}: {_with(database, move)} → {gateway}")
+    click.echo(f"{point}: {with_database(database, move)} → {gateway}")
 
 
-def _with(database: Path | str | None, act: Callable[[Database, int], T]) -> T:
+def with_database(database: Path | str | None, act: Callable[[Database, int], T]) -> T:
     with _opened(expected(database)) as opened:
         return act(opened, SystemClock().now_ms())

@@ -15,9 +15,15 @@ from pathlib import Path
 import pytest
 
 import district as room
-from district import enrolment, points, postgres_schema
-from district.database import open_database
+from district import enrolment, points, postgres_schema, relays
+from district.body import parse
+from district.contract import Fault, Problem, Receipt, Rejected
+from district.database import Database, open_database
+from district.parcel import Parcel
 from district.postgres import SLOTS, PostgresConnection, _from_staging, _upsert
+from district.queue import refused
+from district.relay import outbox, upkeep
+from district.relay.outbox import Onward
 from tests.district import campus
 from tests.district.campus import METER, NOW, WATER
 from tests.district.conftest import District
@@ -29,6 +35,12 @@ ACROSS = {
     ("reads", "schools"), ("reads", "count_sites"), ("reads", "open_events"), ("school_reads", "everyone"),
 }  # fmt: skip
 """The questions about all schools at once: asked of every machine, each still joined by site."""
+ACROSS |= {
+    *(("relays", name) for name in ("digests", "sites_of")),
+    *(("outbox", name) for name in ("upstreams", "lanes_with_work")),
+    *(("upkeep", name) for name in ("standings", "lanes")),
+}
+"""What concerns a relay as a whole: how it stands, and the key it has for several sites."""
 ASKS = ("rows", "run", "run_many", "upsert")
 
 Seen = dict[tuple[str, str], set[str]]
@@ -74,7 +86,7 @@ def test_a_statement_that_is_not_bound_to_a_site_is_noticed(sql: str) -> None:
 
 def functions_with_sql() -> set[tuple[str, str]]:
     found = set()
-    for path in sorted(Path(room.__file__).parent.glob("*.py")):
+    for path in sorted(Path(room.__file__).parent.rglob("*.py")):
         if path.stem in {"sqlite", "postgres"}:
             continue
         for node in ast.parse(path.read_text("utf-8")).body:
@@ -109,8 +121,37 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     return heard
 
 
+def a_relays_life(store: Database) -> None:
+    """As a relay, handing on what waits; and as the district above one."""
+    relays.enrol(store, "below", ["demo"], NOW)
+    with store.transaction() as connection:
+        (lane,) = outbox.lanes_with_work(connection, "city", "me", NOW)
+        assert outbox.claim(connection, lane, "me", NOW)
+        kept = outbox.oldest(connection, lane)
+        assert kept is not None
+        outbox.stop(connection, lane, kept, Fault.CLONED, "x")
+        assert upkeep.resume(connection, "demo", "gw-1", "city") == 1
+        refused = [Rejected(seq=kept.to_seq, reason="x")]
+        receipt = Receipt(
+            site="demo", gateway="gw-1", epoch=kept.epoch, from_seq=kept.from_seq, to_seq=kept.to_seq,
+            count=kept.count, sha256=kept.sha256, rejected=refused, received=[(kept.from_seq, kept.to_seq)],
+        )  # fmt: skip
+        outbox.delivered(connection, lane, kept, receipt, NOW)
+        outbox.release(connection, lane, "me")
+        assert len(upkeep.standings(connection)) > 0
+        upkeep.drop(connection, "demo", "gw-1", kept.epoch, "city")
+        assert upkeep.end(connection, "city") == 1
+    with store.transaction() as connection:
+        (sha256,) = connection.rows("SELECT sha256 FROM relay_key WHERE site_id = 'demo'")[0]
+        (key_id,) = connection.rows("SELECT key_id FROM relay_key WHERE site_id = 'demo'")[0]
+        assert relays.key_digest(connection, "demo", "below", key_id, NOW) == sha256
+    relays.extend(store, "below", key_id, ["other"], NOW)
+    assert relays.revoke(store, "below", [], NOW) == 2
+
+
 async def a_life(district: District) -> None:
     """Every kind of record, every refusal, every page, every command."""
+    district.service.onward = Onward(("city",), 10**6)
     gap = {"kind": "gap", "point": METER, "start": NOW, "end": NOW, "count": 3, "reason": "full"}
     statement = {
         "kind": "statement", "day": "2026-11-21", "points": 1, "slots_due": 96, "slots_measured": 96,
@@ -143,6 +184,10 @@ async def a_life(district: District) -> None:
     with closing(open_database(district.where)) as store:
         token = enrolment.issue_token(store, "demo", "gw-2", "x", NOW)
         assert enrolment.redeem(store, token, NOW)
+        a_relays_life(store)
+        with store.transaction() as connection:
+            problem = Problem(error=Fault.CLONED, detail="x")
+            refused.keep(connection, parse(campus.envelope([], 0, 1)), Parcel(b"x", ""), problem, NOW)
         enrolment.rotate(store, "demo", "gw-2", NOW, 10)
         (old, _) = enrolment.keys_in_force(store, "demo", "gw-2", NOW)
         enrolment.revoke(store, "demo", "gw-2", old.key_id, NOW)

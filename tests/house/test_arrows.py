@@ -30,6 +30,7 @@ KEPT: dict[str, tuple[str, ...]] = {
     "openpyxl": ("gateway.commissioning",),
     "xlsxwriter": ("gateway.commissioning", "gateway.reports", "district.sheet_xlsx"),
     "amqtt": ("simulators",),
+    "nats": ("district.queue",),
     "aiomqtt": ("simulators", "gateway.uplinks"),
 }
 

@@ -58,6 +58,7 @@ def test_a_lock_names_no_host_and_no_path(lock: str) -> None:
                 "build",
                 "dashboard",
                 "district",
+                "district-nats",
                 "district-postgres",
                 "mqtt-uplink",
                 "sheet",

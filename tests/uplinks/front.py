@@ -43,6 +43,7 @@ class Front:
     script: deque[bytes] = field(default_factory=deque)
     seen: list[bytes] = field(default_factory=list)
     port: int = 0
+    lost: int = 0
 
     @property
     def url(self) -> str:
@@ -60,6 +61,7 @@ class Front:
                     return
                 reply = await self._forward(request)
                 if behaviour == LOSE_REPLY:
+                    self.lost += 1
                     return
                 writer.write(reply)
                 await writer.drain()

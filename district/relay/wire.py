@@ -1,0 +1,112 @@
+"""The wire to a district above: post a kept body under the relay's signature, give back what came.
+
+Certificates are always verified, redirects are not followed, nothing goes over plain HTTP to another machine, and no reply is
+read past its bound. Time-outs are real seconds whatever the process's clock does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx2
+
+from district import keys
+from district.relay.answer import Reply
+from district.relay.limits import AT_ONCE, CONNECT_S, REPLY_BYTES_MAX, TOTAL_S
+from district.relay.outbox import Kept
+
+KEEP_ALIVE_S = 4.0
+
+
+class NoAnswer(Exception):  # noqa: N818 - nobody's mistake
+    """Nothing that can be judged came back, or nothing could be sent; the message says what a person can do."""
+
+
+class UpstreamHttp:
+    """Connections to ``url`` (which ends in /v1). Use as ``async with``."""
+
+    def __init__(self, url: str, key_file: Path, total_s: float = TOTAL_S) -> None:
+        self.url = url.rstrip("/") + "/batches"
+        self._key_file, self._total_s = key_file, total_s
+        is_https = urlsplit(url).scheme == "https"
+        self._client = httpx2.AsyncClient(
+            verify=ssl.create_default_context() if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            timeout=httpx2.Timeout(total_s, connect=CONNECT_S),
+            limits=httpx2.Limits(
+                max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=KEEP_ALIVE_S
+            ),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def post(self, kept: Kept) -> Reply:
+        """Raises NoAnswer when there is no reply to judge."""
+        headers = {
+            "content-type": "application/json",
+            "accept-encoding": "identity",
+            "authorization": self._authorization(kept),
+        }
+        if kept.parcel.encoding:
+            headers["content-encoding"] = kept.parcel.encoding
+        try:
+            async with asyncio.timeout(self._total_s):
+                return await self._exchange(kept.parcel.raw, headers)
+        except TimeoutError as error:
+            raise NoAnswer(f"no complete answer within {self._total_s:g} s") from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+            raise NoAnswer(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+
+    async def _exchange(self, raw: bytes, headers: dict[str, str]) -> Reply:
+        async with self._client.stream("POST", self.url, content=raw, headers=headers) as response:
+            answer = bytearray()
+            async for chunk in response.aiter_raw():
+                answer += chunk
+                if len(answer) > REPLY_BYTES_MAX:
+                    raise NoAnswer(f"the answer is larger than {REPLY_BYTES_MAX} bytes; check the URL")
+            named = response.headers
+            return Reply(
+                response.status_code,
+                named.get("content-type", ""),
+                named.get("retry-after", ""),
+                bytes(answer),
+            )
+
+    def _authorization(self, kept: Kept) -> str:
+        """The key is read anew each time: a file that appears or changes needs no restart."""
+        if not may_carry_data(self.url):
+            raise NoAnswer("data is not sent over http:// to another machine; write https:// in --relay-to")
+        try:
+            key = self._key_file.read_text("utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise NoAnswer(f"cannot read the relay's key file {self._key_file}: {error}") from error
+        signed = keys.relay_authorization(key, kept.site, kept.gateway, kept.parcel.raw)
+        if signed is None:
+            raise NoAnswer(
+                f"{self._key_file} does not hold a relay's key; it is the one line `district enrol-relay` prints above"
+            )
+        return signed
+
+
+def may_carry_data(url: str) -> bool:
+    """True for https, and for http that does not leave this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return True
+    with suppress(ValueError):
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    return False
