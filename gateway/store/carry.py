@@ -88,6 +88,10 @@ def _marks_again(source: Source, lost: Iterable[int], now: int) -> dict[int, tup
 
 _READING = "INSERT OR IGNORE INTO reading (measured_at, point_id, lag, value, quality, reason, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
+_CAME_BEFORE = """UPDATE reading SET lag = ?, crc = ? WHERE measured_at = ? AND point_id = ? AND value IS ? AND quality = ?
+    AND lag > ?"""
+"""A reading that was sent again meanwhile came when it came first."""
+
 
 @dataclass(slots=True)
 class Carrier:
@@ -159,6 +163,8 @@ class Carrier:
             if connection.execute(_READING, row).rowcount:
                 tally.book(row[0], [row[1]])
                 self._count("reading")
+            else:
+                connection.execute(_CAME_BEFORE, (row[2], row[6], row[0], row[1], row[3], row[4], row[2]))
         tally.flush(connection)
         for point_id, start in sorted({(row[1], row[0] - row[0] % QUARTER_MS) for row in fresh}):
             if not connection.execute(_IS_TOLD, (point_id, start, point_id, start)).fetchone():

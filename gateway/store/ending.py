@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from gateway.model import QUARTER_MS
 from gateway.store.high_water import Witness
 from gateway.store.points import meta, put_meta
 from gateway.store.tally import SETTLED_TO
@@ -20,12 +21,15 @@ BOOT, ENDED, LOST_FROM = "boot", "ended", "lost_from"
 NEWEST_ROWS = 5_000
 LATE_MS = 60_000
 """A reading waits no longer than this between its stamp and its commit, but for a full buffer."""
+UNCOUNTED_MS = QUARTER_MS
+"""A correction changes no count, so one that fell back is not missed by P2. It takes a whole quarter-hour of commits none of
+whose syncs was done for an older one to be gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
     """What a buffer says of its last life. What was measured before ``settled_to`` is counted: where some of it is gone, the
-    count of P2 finds that."""
+    count of P2 finds that; where it was corrected and the correction is gone, nothing does."""
 
     boot: str | None = None
     ended: str | None = None
@@ -56,8 +60,10 @@ def doubt(connection: sqlite3.Connection, here: Marks, known_to: int) -> None:
     """In the same transaction, after ``may_have_lost``; a doubt that was not told yet stays. ``known_to`` is the newest moment
     that anything but the buffer knows of, 0 where nothing does."""
     since = max(0, (_newest_received(connection) or known_to) - LATE_MS)
-    others = (here.settled_to, meta(connection, LOST_FROM))
-    put_meta(connection, {LOST_FROM: str(min([since, *(int(one) for one in others if one is not None)]))})
+    if here.settled_to is not None:
+        since = min(since, max(0, int(here.settled_to) - UNCOUNTED_MS))
+    untold = meta(connection, LOST_FROM)
+    put_meta(connection, {LOST_FROM: str(since if untold is None else min(since, int(untold)))})
 
 
 def lost_from(connection: sqlite3.Connection) -> int | None:

@@ -161,7 +161,7 @@ async def test_a_power_cut_is_told_as_a_span_in_which_readings_may_be_gone(quick
     [(point, start, end, reason)] = after.gaps
     newest = max(reading.received_at for step in STEPS[:3] for reading in step.readings)
     assert (point, reason) == ("*", "unclean_end")
-    assert newest - 30 * 60_000 <= start < newest < at <= end <= at + 10_000
+    assert newest - 45 * 60_000 <= start < newest < at <= end <= at + 10_000
     assert after.events.count("buffer_unclean_end") == 1
     assert again.gaps == after.gaps
 
