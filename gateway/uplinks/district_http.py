@@ -20,7 +20,7 @@ import httpx2
 
 from gateway.errors import UplinkError
 from gateway.model import Change
-from gateway.uplinks.encode import encode
+from gateway.uplinks.encode import EncodedBatch, encode
 from gateway.uplinks.feed import Identity
 from gateway.uplinks.probe import Probe, probe_of
 from gateway.uplinks.sender import Stretch
@@ -140,10 +140,24 @@ class DistrictSender:
 
     def __init__(self, wire: DistrictHttp, identity: Identity, clock: Clock) -> None:
         self._wire, self._identity, self._clock = wire, identity, clock
+        self._encoded: tuple[Stretch, EncodedBatch] | None = None
         self.name = wire.url
 
+    def digest(self, stretch: Stretch) -> bytes:
+        return bytes.fromhex(self._batch(stretch).sha256)
+
+    def _batch(self, stretch: Stretch) -> EncodedBatch:
+        """Encoded once for its digest and for the wire."""
+        if self._encoded is None or self._encoded[0] is not stretch:
+            self._encoded = (
+                stretch,
+                encode(self._identity, stretch.from_seq, stretch.to_seq, stretch.changes),
+            )
+        return self._encoded[1]
+
     async def send(self, stretch: Stretch) -> Verdict:
-        batch = encode(self._identity, stretch.from_seq, stretch.to_seq, stretch.changes)
+        batch = self._batch(stretch)
+        self._encoded = None
         try:
             reply = await self._wire.post(batch.compressed())
         except PostError as error:

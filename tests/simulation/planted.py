@@ -32,7 +32,7 @@ def acknowledge_before_commit() -> AbstractContextManager[object]:
 
 
 def cursor_moved_on_fetch() -> AbstractContextManager[object]:
-    def wrong(connection: sqlite3.Connection, uplink: str, leg: Leg) -> bool:
+    def wrong(connection: sqlite3.Connection, uplink: str, leg: Leg, *_: object) -> bool:
         now = uplinks.state(connection, uplink)
         uplinks.keep(connection, uplink, delivered(now, leg), now)
         return True

@@ -25,7 +25,7 @@ from edge_config.schema import SiteFile
 from edge_config.site import LoadedSite
 from gateway.feed import BufferFeed
 from gateway.ingest import Door
-from gateway.place import Lane, Leg, Range
+from gateway.place import Content, Lane, Leg, Range
 from gateway.store.changes import ChangeLog, head
 from gateway.store.database import open_writer
 from gateway.uplinks.encode import encode
@@ -102,10 +102,15 @@ class OrderedFeed(BufferFeed):
         super().__init__(site_of(path), cast("Door", door), clock)
         self.begun: dict[Lane, int] = {}
 
-    async def begin(self, uplink: str, leg: Leg) -> bool:
+    async def begin(self, uplink: str, leg: Leg, content: Content | None = None) -> bool:
         assert leg.after >= self.begun.get(leg.lane, 0), f"{leg} goes back"
         self.begun[leg.lane] = leg.after
-        return await super().begin(uplink, leg)
+        return await super().begin(uplink, leg, content)
+
+    async def fenced(self, uplink: str, *, is_fenced: bool) -> None:
+        """The event wants the accounts of a whole gateway."""
+        if not is_fenced:
+            await super().fenced(uplink, is_fenced=False)
 
     async def delivered(self, uplink: str, leg: Leg, outcome: Outcome) -> Sequence[Range]:
         missing = await super().delivered(uplink, leg, outcome)
@@ -138,6 +143,10 @@ class RealDistrict:
     def __post_init__(self) -> None:
         self.path = self.folder / "district.db"
         self.store = self._opened()
+
+    def digest(self, stretch: Stretch) -> bytes:
+        batch = encode(self.identity, stretch.from_seq, stretch.to_seq, stretch.changes)
+        return bytes.fromhex(batch.sha256)
 
     async def send(self, stretch: Stretch) -> Verdict:
         batch = encode(self.identity, stretch.from_seq, stretch.to_seq, stretch.changes)

@@ -21,7 +21,7 @@ from district.service import Service
 from edge_config.uplinks import HttpUplink, UplinkFilter
 from gateway.errors import StoreError
 from gateway.model import Change
-from gateway.place import Leg, Place
+from gateway.place import Content, Leg, Place
 from gateway.uplinks.district_http import DistrictHttp, DistrictSender
 from gateway.uplinks.drain import Drain, run_uplink
 from tests.district import campus
@@ -234,7 +234,7 @@ async def test_f28_a_fenced_gateway_keeps_all_tells_staff_once_and_makes_no_stor
 
 async def test_a_store_that_fails_is_not_swallowed(line: Line) -> None:
     class BrokenFeed(MemoryFeed):
-        async def begin(self, uplink: str, leg: Leg) -> bool:
+        async def begin(self, uplink: str, leg: Leg, content: Content | None = None) -> bool:
             raise StoreError("disk")
 
     with pytest.raises(StoreError):
