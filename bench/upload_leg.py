@@ -80,10 +80,11 @@ async def ours(port: int, records: int) -> None:
             async with BufferFeed(site, door, clock) as feed:
                 sender = DistrictSender(wire, Identity("bench", "gw-1", feed.epoch), clock)
                 drain = Drain(uplink, feed, sender, clock)
+                await drain.step()
                 meter = Meter()
                 while await drain.step() is not None:
                     pass
-                meter.report(records)
+                meter.report(records - BATCH)
             door.close()
             await running
 

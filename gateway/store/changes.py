@@ -71,9 +71,11 @@ def read(connection: sqlite3.Connection, after_seq: int, limit: int) -> list[Cha
 
 
 def _change(row: tuple[Any, ...]) -> Change:
-    if not proof.is_proven(row):
+    seq, kind, key, revision, at, body, crc = row
+    # The CRC first, written out: it is half of what reading a backlog costs.
+    text = f"{seq!r}, {kind!r}, {key!r}, {revision!r}, {at!r}, {body!r},"
+    if crc != proof.crc_of(text) and not proof.is_proven(row):
         raise DamagedRowError("change", row[:1])
-    seq, kind, key, revision, _, body, _ = row
     return Change(seq, kind, key, revision, body)
 
 
