@@ -55,6 +55,8 @@ class HttpUplink(UplinkBase):
     kind: Literal["district-http"]
     url: str = Field(pattern=r"^https?://")
     token_file: str | None = None
+    batch_max: int = Field(default=5000, ge=1, le=5000)
+    """A backlog is sent faster in larger batches; it grows to them while they get through."""
 
     @property
     def destination(self) -> str:

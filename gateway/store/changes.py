@@ -7,6 +7,7 @@ twice, also where delivered rows are gone.
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,18 @@ from gateway.model import Change
 from gateway.store import proof, quarantine
 
 PROVEN = "seq, kind, key, revision, at, body, crc"
+
+
+def checksum(seq: int, kind: str, key: str, revision: int, at: int, body: bytes) -> int:
+    """CRC-32 of a change, its body as it is: a third of what ``proof.checksum`` costs, and it is half of reading a backlog."""
+    head = f"{seq!r}, {kind!r}, {key!r}, {revision!r}, {at!r}, ".encode("utf-8", "surrogatepass")
+    return zlib.crc32(body, zlib.crc32(head))
+
+
+def is_proven(row: Sequence[Any]) -> bool:
+    """Whether ``PROVEN`` columns are what was written; rows from before schema 8 carry ``proof.checksum``, or nothing."""
+    body, crc = row[-2:]
+    return (isinstance(body, bytes) and crc == checksum(*row[:-1])) or proof.is_proven(row)
 
 
 class ChangeLog:
@@ -30,7 +43,7 @@ class ChangeLog:
         """Add one change and return its seq."""
         self._seq += 1
         row = (self._seq, kind, key, revision, at, body)
-        self._rows.append((*row, proof.checksum(row)))
+        self._rows.append((*row, checksum(*row)))
         return self._seq
 
     @property
@@ -56,7 +69,7 @@ def head(connection: sqlite3.Connection) -> int:
 def prove_head(connection: sqlite3.Connection) -> None:
     """Raises DamagedBufferError where the newest change is not as it was written: numbers would be given out again."""
     row = connection.execute(f"SELECT {PROVEN} FROM change ORDER BY seq DESC LIMIT 1").fetchone()
-    if row is not None and not proof.is_proven(row):
+    if row is not None and not is_proven(row):
         raise DamagedBufferError("the end of table change is not as it was written")
 
 
@@ -71,11 +84,9 @@ def read(connection: sqlite3.Connection, after_seq: int, limit: int) -> list[Cha
 
 
 def _change(row: tuple[Any, ...]) -> Change:
-    seq, kind, key, revision, at, body, crc = row
-    # The CRC first, written out: it is half of what reading a backlog costs.
-    text = f"{seq!r}, {kind!r}, {key!r}, {revision!r}, {at!r}, {body!r},"
-    if crc != proof.crc_of(text) and not proof.is_proven(row):
+    if not is_proven(row):
         raise DamagedRowError("change", row[:1])
+    seq, kind, key, revision, _, body, _ = row
     return Change(seq, kind, key, revision, body)
 
 

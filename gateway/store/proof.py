@@ -30,11 +30,7 @@ OFTEN = ("meta", "uplink", "uplink_range", "uplink_void", "replay_span")
 def checksum(values: Iterable[object]) -> int:
     """CRC-32 of a row's columns in order. A whole number is the same whether a column keeps it as INTEGER or REAL, and SQLite
     knows no negative zero."""
-    return crc_of(repr(tuple(values))[1:-1] + ",")
-
-
-def crc_of(text: str) -> int:
-    """``checksum`` of columns that are written out already: the ``repr`` of each, with ", " between them and "," at the end."""
+    text = repr(tuple(values))[1:-1] + ","
     return zlib.crc32(text.encode("utf-8", "surrogatepass").replace(b".0,", b",").replace(b"-0,", b"0,"))
 
 

@@ -20,7 +20,7 @@ from gateway.uplinks.backoff import wait_s
 from gateway.uplinks.bounds import other_end
 from gateway.uplinks.feed import Feed, Outcome
 from gateway.uplinks.filter import chosen
-from gateway.uplinks.lanes import Sizes, Turns, half_of
+from gateway.uplinks.lanes import BATCH_START, Sizes, Turns, half_of
 from gateway.uplinks.schedule import next_look_s
 from gateway.uplinks.sender import Sender, Stretch, content_of
 from gateway.uplinks.verdict import CutAt, Delivered, Keep, Poisoned, TooLarge, Trouble
@@ -153,6 +153,9 @@ class Drain:
             case Delivered(refused, held):
                 await self._delivered(leg, Outcome(count, refused, held=held))
             case Keep() as keep:
+                if keep.trouble is Trouble.NO_ANSWER and count > BATCH_START:
+                    self._sizes.too_large(count)
+                    await self._halve(leg, stretch, keep.message)
                 return await self._keep(leg, keep)
             case CutAt(at):
                 await self._cut(leg, at)
@@ -193,7 +196,9 @@ class Drain:
             return  # that batch comes first, as it was
         self._comes_back = False
         await self._feed.fenced(self._uplink.id, is_fenced=False)
-        if self._uplink.lanes and await self._feed.split(self._uplink.id, self._uplink.batch_max):
+        if self._uplink.lanes and await self._feed.split(
+            self._uplink.id, min(self._uplink.batch_max, BATCH_START)
+        ):
             self._log.info("what has waited is sent behind what is new", after_seq=leg.to_seq)
 
     async def _cut(self, leg: Leg, at: int) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import gzip
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -26,11 +25,11 @@ from gateway.uplinks.district_http import (
     TOTAL_S,
     may_carry_key,
 )
-from gateway.uplinks.encode import COMPRESSION_LEVEL
 from gateway.uplinks.kinds import Speaker
 from gateway.uplinks.line_delete import judged, requests, taken_back
 from gateway.uplinks.line_protocol import Facts, encode
 from gateway.uplinks.line_verdict import judge
+from gateway.uplinks.packing import packed
 from gateway.uplinks.records import busy, standing
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered, Reply, Trouble, Verdict
@@ -75,7 +74,7 @@ class LineSender:
                 answer = await self._post(request.url, request.body, {"content-type": request.content_type})
                 if (kept := judged(answer, request)) is not None:
                     return kept
-            compressed = gzip.compress(lines.body, COMPRESSION_LEVEL, mtime=0)
+            compressed = packed(lines.body, "gzip")
             return judge(await self._post(self._url, compressed, LINES), lines)
         except WireFault as fault:
             return fault.keep()
@@ -86,7 +85,7 @@ class LineSender:
         lines = encode(self._uplink, self._facts_with(quantities), [change])
         return [
             ("line protocol 行协议", lines.body),
-            ("sent: the lines, gzip 发送的字节", gzip.compress(lines.body, COMPRESSION_LEVEL, mtime=0)),
+            ("sent: the lines, gzip 发送的字节", packed(lines.body, "gzip")),
             *(("refused 无法表示", reason.encode()) for _, reason in lines.refused),
         ]
 
