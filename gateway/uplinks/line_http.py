@@ -28,8 +28,9 @@ from gateway.uplinks.district_http import (
 from gateway.uplinks.kinds import Speaker
 from gateway.uplinks.line_delete import judged, requests, taken_back
 from gateway.uplinks.line_protocol import Facts, encode
-from gateway.uplinks.line_verdict import judge
+from gateway.uplinks.line_verdict import judge, refusal_of_nothing
 from gateway.uplinks.packing import packed
+from gateway.uplinks.probe import Probe, unwell
 from gateway.uplinks.records import busy, standing
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered, Reply, Trouble, Verdict
@@ -88,6 +89,17 @@ class LineSender:
             ("sent: the lines, gzip 发送的字节", packed(lines.body, "gzip")),
             *(("refused 无法表示", reason.encode()) for _, reason in lines.refused),
         ]
+
+    async def probe(self) -> Probe:
+        """A write of no line: 1.x answers 200, 2.x that there is none, once user and database or bucket are known."""
+        try:
+            reply = await self._post(self._url, b"", {"content-type": LINES["content-type"]})
+        except WireFault as fault:
+            return unwell(fault.trouble, str(fault), fault.cure)
+        keep = refusal_of_nothing(reply)
+        if keep is not None:
+            return unwell(keep.trouble, keep.message, keep.cure)
+        return Probe(True, "数据库有应答, 账号可写; the database answers and lets us write")
 
     async def _facts(self) -> Facts:
         return self._facts_with(await self._speaker.feed.quantities())
