@@ -78,6 +78,8 @@ class NationalUplink(UplinkBase):
     """分项能耗数据传输: dialect and address of the platform, and the ids it gave out; see ``national_checks``."""
 
     secret_keys: ClassVar[tuple[str, ...]] = ("secret_file", "md5_key_file")
+    lanes: ClassVar[bool] = False
+    """A centre keeps the last word on an instant and knows no revisions, and takes ``continuous`` in the order of time."""
 
     kind: Literal["national-tcp"]
     dialect: str
