@@ -187,14 +187,15 @@ async def test_another_machine_that_sends_as_this_gateway_is_still_noticed(tmp_p
 async def test_what_a_district_refused_of_a_batch_that_held_more_holds_up_nothing(tmp_path: Path) -> None:
     """A receipt of a covered range names what was refused of it then, also what the filter holds back now."""
     life = Edited(tmp_path, size=8)
-    life.grow(5)
+    life.grow(4)
+    life.grow(2, "hour")
     unknown = json.dumps({**campus.slot("nobody.energy", 1), "kind": "interval"}).encode()
     life.door.connection.execute("UPDATE change SET body = ?, crc = NULL WHERE seq = 4", (unknown,))
     life.district.script.append("reply lost")
     await life.steps(1)
-    life.edit(3)
+    life.edit(1)
     await life.calm()
-    assert life.place.cursor == 5
+    assert life.place.cursor == 6
     assert life.fences() == []
     life.close()
 
