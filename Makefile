@@ -91,8 +91,8 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(PY)
 lock: $(VENV)/dev.stamp
 	$(PY) -m pip install --quiet uv
 	$(LOCK) --extra dev -o requirements/dev.txt
-	$(LOCK) --extra build --extra dashboard --extra district --extra sheet --extra sim --extra upload-legacy -o requirements/demo.txt
-	$(LOCK) --extra dashboard --extra sheet --extra upload-legacy -o requirements/gateway.txt
+	$(LOCK) --extra build --extra dashboard --extra district --extra sheet --extra sim --extra upload-legacy --extra zstd -o requirements/demo.txt
+	$(LOCK) --extra dashboard --extra sheet --extra upload-legacy --extra zstd -o requirements/gateway.txt
 
 screenshots: $(VENV)/dev.stamp bundle
 	tools/take-screenshots $(ARGS)

@@ -20,6 +20,7 @@ from gateway.model import Change
 from gateway.uplinks.district_http import DistrictHttp
 from gateway.uplinks.encode import encode
 from gateway.uplinks.feed import Identity
+from gateway.uplinks.packing import best, packed
 from gateway.uplinks.verdict import Delivered, judge
 
 AT_ONCE = 16
@@ -61,7 +62,7 @@ def _change(seq: int, key: str, body: Mapping[str, object]) -> Change:
 
 async def post(wire: DistrictHttp, identity: Identity, after: int, changes: list[Change]) -> None:
     batch = encode(identity, after, after + len(changes), changes)
-    verdict = judge(await wire.post(batch.compressed()), batch, 0)
+    verdict = judge(await wire.post(packed(batch.body, best()), best()), batch, 0)
     if not isinstance(verdict, Delivered) or verdict.refused:
         raise RuntimeError(f"{identity.site}: {verdict}")
 

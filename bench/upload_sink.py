@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 
 import msgspec
+
+from district.body import inflate
 
 
 class _Head(msgspec.Struct):
@@ -27,19 +28,17 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
-            length = next(
-                int(line.partition(b":")[2])
-                for line in head.split(b"\r\n")
-                if line.lower().startswith(b"content-length:")
-            )
-            writer.write(_reply(await reader.readexactly(length)))
+            lines = [line.partition(":") for line in head.decode().lower().split("\r\n")]
+            fields = {name: value.strip() for name, _, value in lines}
+            body = await reader.readexactly(int(fields["content-length"]))
+            writer.write(_reply(inflate(body, fields["content-encoding"])))
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
 
 
-def _reply(compressed: bytes) -> bytes:
-    batch = msgspec.json.decode(gzip.decompress(compressed), type=_Head)
+def _reply(plain: bytes) -> bytes:
+    batch = msgspec.json.decode(plain, type=_Head)
     held = _with(received.get(batch.epoch, []), (batch.from_seq, batch.to_seq))
     received[batch.epoch] = held
     receipt = msgspec.json.encode(

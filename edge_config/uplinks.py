@@ -55,6 +55,8 @@ class HttpUplink(UplinkBase):
     kind: Literal["district-http"]
     url: str = Field(pattern=r"^https?://")
     token_file: str | None = None
+    batch_max: int = Field(default=5000, ge=1, le=5000)
+    """A backlog is sent faster in larger batches; it grows to them while they get through."""
 
     @property
     def destination(self) -> str:
@@ -76,6 +78,8 @@ class NationalUplink(UplinkBase):
     """分项能耗数据传输: dialect and address of the platform, and the ids it gave out; see ``national_checks``."""
 
     secret_keys: ClassVar[tuple[str, ...]] = ("secret_file", "md5_key_file")
+    lanes: ClassVar[bool] = False
+    """A centre keeps the last word on an instant and knows no revisions, and takes ``continuous`` in the order of time."""
 
     kind: Literal["national-tcp"]
     dialect: str

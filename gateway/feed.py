@@ -16,7 +16,7 @@ from gateway.accounts import Accounts
 from gateway.errors import DamagedRowError, RenewedError, StoreError
 from gateway.ingest import Door
 from gateway.model import Change, Quality
-from gateway.place import Lane, Leg, Place, Range
+from gateway.place import Content, Lane, Leg, Place, Range
 from gateway.store import changes, points, uplinks
 from gateway.store.database import epoch_of, open_reader
 from gateway.store.scrub import mend
@@ -57,6 +57,9 @@ class FeedReader:
 
     async def state(self, uplink: str) -> Place:
         return await self._read(lambda: uplinks.state(self._reader, uplink))
+
+    async def sent(self, uplink: str, from_seq: int) -> Mapping[int, bytes]:
+        return await self._read(lambda: uplinks.sent(self._reader, uplink, from_seq))
 
     async def made_between(self, start: int, end: int) -> tuple[int, int]:
         """(from_seq, to_seq] of the changes made in [start, end) (UTC ms); reads the whole feed."""
@@ -114,9 +117,11 @@ class BufferFeed(FeedReader):
             except DamagedRowError as damage:
                 await mended(self._door, damage.table, damage.key)
 
-    async def begin(self, uplink: str, leg: Leg) -> bool:
+    async def begin(self, uplink: str, leg: Leg, content: Content | None = None) -> bool:
+        now = self._clock.now_ms()
+
         def work(connection: sqlite3.Connection, _: Accounts) -> bool:
-            has_begun = uplinks.begin(connection, uplink, leg)
+            has_begun = uplinks.begin(connection, uplink, leg, content, now)
             if has_begun:
                 self._door.sent(leg.to_seq)
             return has_begun

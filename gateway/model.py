@@ -173,9 +173,8 @@ class Event:
     revision: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One immutable row of the change feed; ``body`` is canonical JSON."""
+class Change(NamedTuple):
+    """One immutable row of the change feed; ``body`` is canonical JSON. A tuple, since a backlog makes them by the thousand."""
 
     seq: int
     kind: str

@@ -38,6 +38,14 @@ class Leg:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What goes up as a leg: the bounds begin at ``from_seq``, which may lie before the leg; ``sha256`` is of the bytes."""
+
+    from_seq: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """``passed_from`` and ``live_passed_from`` are where the next batch of a lane begins, if before where it stands."""
 

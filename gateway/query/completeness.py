@@ -2,7 +2,7 @@
 
 A point's slots are due from the one its first good reading lies in. Of today, a slot is due once its grace is over
 (ARCHITECTURE 4: at most 5 minutes after its end). Delivered means that every enabled uplink that knows of receipts has one
-for the slot's newest revision; what was sent over a wire without any never counts.
+for the slot's newest revision; what was sent over a wire without any never counts, nor what one of them refused for ever.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gateway.errors import QueryError
 from gateway.model import QUARTER_MS
 from gateway.query.known_points import KnownPoint
 from gateway.query.snapshot import Snapshot
-from gateway.query.uplinks import delivered_ranges
+from gateway.query.uplinks import delivered_ranges, with_receipts
 from gateway.query.views import Completeness
 from gateway.slots import day_bounds, quarter_start
 
@@ -91,13 +91,15 @@ def _due(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> int:
 def _counts(snapshot: Snapshot, start: int, end: int) -> dict[int, tuple[int, int, int]]:
     """point_id → measured, estimated and delivered slots in [start, end) that are past their grace."""
     until = min(end, quarter_start(snapshot.now - GRACE_MAX_MS))
-    ranges = delivered_ranges(snapshot)
-    is_delivered = " OR ".join("(i.seq > ? AND i.seq <= ?)" for _ in ranges) or "0"
+    ranges, uplinks = delivered_ranges(snapshot), with_receipts(snapshot)
+    has_receipt = " OR ".join("(i.seq > ? AND i.seq <= ?)" for _ in ranges) or "0"
+    refused = f"SELECT seq FROM dead_letter WHERE uplink IN ({', '.join('?' * len(uplinks))})"
+    is_delivered = f"({has_receipt}) AND i.seq NOT IN ({refused})"
     rows = snapshot.db.execute(
         f"SELECT p.point_id, sum(i.content = 'measured'), sum(i.content = 'estimated'), sum({is_delivered})"
         " FROM point p CROSS JOIN interval i ON i.point_id = p.point_id AND i.period = '15min'"
         " WHERE i.start >= ? AND i.start < ? AND i.content <> 'missing' GROUP BY p.point_id",
-        (*(end for one in ranges for end in one), start, until),
+        (*(end for one in ranges for end in one), *uplinks, start, until),
     )
     return {point_id: (measured, estimated, delivered) for point_id, measured, estimated, delivered in rows}
 

@@ -40,11 +40,15 @@ def ranges_of(connection: sqlite3.Connection, uplink: str) -> list[Range]:
 def delivered_ranges(snapshot: Snapshot) -> list[Range]:
     """What every enabled uplink that knows of receipts has delivered; empty where there is none."""
     found: list[Range] | None = None
-    for uplink in snapshot.site.file.uplinks:
-        if uplink.enabled and uplink.receipt != "none":
-            ranges = ranges_of(snapshot.db, uplink.id)
-            found = ranges if found is None else _common(found, ranges)
+    for uplink in with_receipts(snapshot):
+        ranges = ranges_of(snapshot.db, uplink)
+        found = ranges if found is None else _common(found, ranges)
     return found or []
+
+
+def with_receipts(snapshot: Snapshot) -> list[str]:
+    """The enabled uplinks that know of receipts."""
+    return [one.id for one in snapshot.site.file.uplinks if one.enabled and one.receipt != "none"]
 
 
 def _common(some: list[Range], others: list[Range]) -> list[Range]:

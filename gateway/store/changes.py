@@ -7,6 +7,7 @@ twice, also where delivered rows are gone.
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,17 @@ from gateway.model import Change
 from gateway.store import proof, quarantine
 
 PROVEN = "seq, kind, key, revision, at, body, crc"
+
+
+def checksum(seq: int, kind: str, key: str, revision: int, at: int, body: bytes) -> int:
+    """CRC-32 of a change, its body as it is: a third of what ``proof.checksum`` costs, and it is half of reading a backlog."""
+    return zlib.crc32(body, zlib.crc32(f"{seq},{revision},{at},{kind},{key},".encode()))
+
+
+def is_proven(row: Sequence[Any]) -> bool:
+    """Whether ``PROVEN`` columns are what was written; rows from before schema 8 carry ``proof.checksum``, or nothing."""
+    body, crc = row[-2:]
+    return (isinstance(body, bytes) and crc == checksum(*row[:-1])) or proof.is_proven(row)
 
 
 class ChangeLog:
@@ -30,7 +42,7 @@ class ChangeLog:
         """Add one change and return its seq."""
         self._seq += 1
         row = (self._seq, kind, key, revision, at, body)
-        self._rows.append((*row, proof.checksum(row)))
+        self._rows.append((*row, checksum(*row)))
         return self._seq
 
     @property
@@ -56,7 +68,7 @@ def head(connection: sqlite3.Connection) -> int:
 def prove_head(connection: sqlite3.Connection) -> None:
     """Raises DamagedBufferError where the newest change is not as it was written: numbers would be given out again."""
     row = connection.execute(f"SELECT {PROVEN} FROM change ORDER BY seq DESC LIMIT 1").fetchone()
-    if row is not None and not proof.is_proven(row):
+    if row is not None and not is_proven(row):
         raise DamagedBufferError("the end of table change is not as it was written")
 
 
@@ -67,14 +79,14 @@ def read(connection: sqlite3.Connection, after_seq: int, limit: int) -> list[Cha
         f"SELECT {PROVEN} FROM change WHERE seq > ? ORDER BY seq LIMIT ?",
         (after_seq, limit),
     )
-    return [_change(row) for row in rows]
-
-
-def _change(row: tuple[Any, ...]) -> Change:
-    if not proof.is_proven(row):
-        raise DamagedRowError("change", row[:1])
-    seq, kind, key, revision, _, body, _ = row
-    return Change(seq, kind, key, revision, body)
+    found = []
+    for row in rows:
+        seq, kind, key, revision, at, body, crc = row
+        is_whole = type(body) is bytes and crc == checksum(seq, kind, key, revision, at, body)
+        if not is_whole and not is_proven(row):
+            raise DamagedRowError("change", row[:1])
+        found.append(Change(seq, kind, key, revision, body))
+    return found
 
 
 def made_between(connection: sqlite3.Connection, start: int, end: int) -> tuple[int, int]:

@@ -140,6 +140,12 @@ SCHEMA_7 = (
     "DELETE FROM seal WHERE name = 'uplink'",
 )
 
+SCHEMA_8 = (
+    # The digest of what went up under each bounds of this epoch, so that they never name other content; see ``uplinks.bounds``.
+    """CREATE TABLE uplink_sent (
+        uplink TEXT NOT NULL, from_seq INTEGER NOT NULL, to_seq INTEGER NOT NULL, sha256 BLOB NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (uplink, from_seq, to_seq)) WITHOUT ROWID""",
+)
 
 STEPS = {
     "schema_1": SCHEMA_1,
@@ -149,6 +155,7 @@ STEPS = {
     "schema_5": SCHEMA_5,
     "schema_6": SCHEMA_6,
     "schema_7": SCHEMA_7,
+    "schema_8": SCHEMA_8,
 }
 """Every step in order. One that has shipped is never edited; a new one is added below it."""
 

@@ -31,7 +31,7 @@ def checksum(values: Iterable[object]) -> int:
     """CRC-32 of a row's columns in order. A whole number is the same whether a column keeps it as INTEGER or REAL, and SQLite
     knows no negative zero."""
     text = repr(tuple(values))[1:-1] + ","
-    return zlib.crc32(text.replace(".0,", ",").replace("-0,", "0,").encode("utf-8", "surrogatepass"))
+    return zlib.crc32(text.encode("utf-8", "surrogatepass").replace(b".0,", b",").replace(b"-0,", b"0,"))
 
 
 def is_proven(row: Sequence[object]) -> bool:

@@ -142,7 +142,7 @@ class Source:
 
     def changes(self, after: int) -> Iterator[Piece]:
         """Rows of ``changes.PROVEN`` with seq above ``after``."""
-        table = self._table("change", changes.PROVEN, "seq", "seq", proof.is_proven, 1)
+        table = self._table("change", changes.PROVEN, "seq", "seq", changes.is_proven, 1)
         known = self._witness.reserved if self._witness else 0
         return joined(read_halving(table, after + 1, known + 1 if known > after else SEQ_MAX), table.key)
 

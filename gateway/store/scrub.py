@@ -8,6 +8,7 @@ mends the page on the disk; another is taken out.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -30,6 +31,7 @@ class _Walk:
     keys: tuple[str, ...]
     places: tuple[int, ...]
     """Where the key columns stand in a row."""
+    is_proven: Callable[[Sequence[Any]], bool] = proof.is_proven
 
     @property
     def where(self) -> str:
@@ -37,9 +39,9 @@ class _Walk:
 
 
 WALKS = {
-    "reading": _Walk(readings.PROVEN, ("measured_at", "point_id"), (0, 1)),
+    "reading": _Walk(readings.PROVEN, ("measured_at", "point_id"), (0, 1), readings.is_proven),
     "interval": _Walk(intervals.PROVEN, ("point_id", "period", "start"), (0, 1, 2)),
-    "change": _Walk(changes.PROVEN, ("seq",), (0,)),
+    "change": _Walk(changes.PROVEN, ("seq",), (0,), changes.is_proven),
     "event": _Walk(events.PROVEN, ("event_id",), (0,)),
 }
 
@@ -81,7 +83,7 @@ class Scrub:
         between: list[Key] = []
         for row in rows:
             key = tuple(row[place] for place in walk.places)
-            if not (readings.is_proven(row) if table == "reading" else proof.is_proven(row)):
+            if not walk.is_proven(row):
                 between.append(key)
                 continue
             if not _is_rising([() if self._after is None else self._after, *between, key]):
@@ -114,7 +116,7 @@ def mend(connection: sqlite3.Connection, table: str, key: Key) -> bool:
     row = connection.execute(f"SELECT {walk.columns} FROM {table} WHERE {walk.where}", key).fetchone()
     if row is None:
         return True  # gone since by its own right
-    if readings.is_proven(row) if table == "reading" else proof.is_proven(row):
+    if walk.is_proven(row):
         connection.execute(f"UPDATE {table} SET crc = crc WHERE {walk.where}", key)
         return True
     if table == "reading":

@@ -1,5 +1,5 @@
-"""Rows of ``uplink``, ``uplink_range``, ``uplink_void`` and ``dead_letter``: where each uplink stands (``gateway.place``),
-and what a district refused for ever.
+"""Rows of ``uplink``, ``uplink_range``, ``uplink_void``, ``uplink_sent`` and ``dead_letter``: where each uplink stands
+(``gateway.place``), what went up under which bounds, and what a district refused for ever.
 
 A leg that no longer begins where its lane stands has been overtaken by a command: nothing is changed then.
 """
@@ -10,9 +10,12 @@ import sqlite3
 from collections.abc import Sequence
 
 from gateway import place as places
-from gateway.place import Lane, Leg, Place, Range
+from gateway.place import Content, Lane, Leg, Place, Range
 
 COLUMNS = "cursor, batch_to, live_to, passed_from, live_passed_from, paused"
+DAY_MS = 86_400_000
+SENT_KEPT_MS = 100 * DAY_MS
+"""Longer than a district keeps the digest of a batch (90 days)."""
 
 
 def state(connection: sqlite3.Connection, uplink: str) -> Place:
@@ -45,12 +48,49 @@ def keep(connection: sqlite3.Connection, uplink: str, place: Place, before: Plac
             connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", [(uplink, *one) for one in new])
 
 
-def begin(connection: sqlite3.Connection, uplink: str, leg: Leg) -> bool:
-    """Keep the end of the batch in flight, so that a retry is the same stretch also after a restart."""
+def begin(
+    connection: sqlite3.Connection, uplink: str, leg: Leg, content: Content | None = None, at: int = 0
+) -> bool:
+    """Keep the end of the batch in flight, so that a retry is the same stretch also after a restart, and the digest of its
+    bytes. False, and nothing is kept: the lane has moved, or other content went up under these bounds before."""
     now = state(connection, uplink)
-    if now.fits(leg):
+    if not now.fits(leg) or (content is not None and not _keep_sent(connection, uplink, leg, content, at)):
+        return False
+    if now.sent_to(leg.lane) != leg.to_seq:
         keep(connection, uplink, places.begun(now, leg), now)
-    return now.fits(leg)
+    return True
+
+
+def sent(connection: sqlite3.Connection, uplink: str, from_seq: int) -> dict[int, bytes]:
+    """What went up under bounds that begin at ``from_seq``: their ends, and the digest of each."""
+    found = connection.execute(
+        "SELECT to_seq, sha256 FROM uplink_sent WHERE uplink = ? AND from_seq = ?", (uplink, from_seq)
+    )
+    return {int(to_seq): bytes(sha256) for to_seq, sha256 in found}
+
+
+def _keep_sent(connection: sqlite3.Connection, uplink: str, leg: Leg, content: Content, at: int) -> bool:
+    """Whether the bounds are free or name these very bytes. A single change is one content, whatever is kept of it."""
+    key = (uplink, content.from_seq, leg.to_seq)
+    known = connection.execute(
+        "SELECT sha256, at FROM uplink_sent WHERE uplink = ? AND from_seq = ? AND to_seq = ?", key
+    ).fetchone()
+    if known is not None and known[0] != content.sha256 and leg.to_seq - content.from_seq > 1:
+        return False
+    if known is None or known[0] != content.sha256 or not known[1] <= at < known[1] + DAY_MS:
+        connection.execute(
+            "INSERT OR REPLACE INTO uplink_sent VALUES (?, ?, ?, ?, ?)", (*key, content.sha256, at)
+        )
+    return True
+
+
+def _forget_sent(connection: sqlite3.Connection, uplink: str, at: int) -> None:
+    """Of the two lowest what the district has forgotten, too: more go than come."""
+    connection.execute(
+        "DELETE FROM uplink_sent WHERE at < ? AND (uplink, from_seq, to_seq) IN (SELECT uplink, from_seq, to_seq"
+        " FROM uplink_sent WHERE uplink = ? ORDER BY from_seq, to_seq LIMIT 2)",
+        (at - SENT_KEPT_MS, uplink),
+    )
 
 
 def delivered(
@@ -78,6 +118,7 @@ def delivered(
         " error = NULL, error_at = NULL WHERE uplink = ?",
         (count - len(refused), len(refused), at, uplink),
     )
+    _forget_sent(connection, uplink, at)
 
 
 def skip(connection: sqlite3.Connection, uplink: str, leg: Leg) -> None:
@@ -122,6 +163,7 @@ def pause(connection: sqlite3.Connection, uplink: str, *, paused: bool) -> None:
 
 def begin_epoch(connection: sqlite3.Connection, after_seq: int | None = None) -> None:
     """The buffer has another epoch now, in which nobody holds anything. ``after_seq``: nothing above is in the feed."""
+    connection.execute("DELETE FROM uplink_sent")
     for (uplink,) in connection.execute("SELECT uplink FROM uplink").fetchall():
         now = state(connection, uplink)
         lost = [] if after_seq is None or after_seq >= now.cursor else [(after_seq, now.cursor)]

@@ -7,7 +7,6 @@ no reply is read past 64 KiB. Time-outs are real seconds whatever the process's 
 from __future__ import annotations
 
 import asyncio
-import gzip
 import ipaddress
 import ssl
 from contextlib import suppress
@@ -20,12 +19,14 @@ import httpx2
 
 from gateway.errors import UplinkError
 from gateway.model import Change
-from gateway.uplinks.encode import encode
+from gateway.uplinks.encode import EncodedBatch, encode
 from gateway.uplinks.feed import Identity
+from gateway.uplinks.packing import MAY_NOT_KNOW_ZSTD, Encoding, best, packed
 from gateway.uplinks.probe import Probe, probe_of
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.signing import authorization
 from gateway.uplinks.verdict import Keep, Reply, Trouble, Verdict, judge
+from runtime import logs
 from runtime.clock import Clock
 
 CONNECT_S, TOTAL_S = 10.0, 60.0
@@ -33,7 +34,7 @@ KEEP_ALIVE_S = 4.0
 """Below what servers usually keep an idle connection for, so that none is used while the other side closes it."""
 REPLY_BYTES_MAX = 64 * 1024
 KEY_LENGTH_MAX = 4096
-HEADERS = {"content-type": "application/json", "content-encoding": "gzip", "accept-encoding": "identity"}
+HEADERS = {"content-type": "application/json", "accept-encoding": "identity"}
 
 
 class PostError(UplinkError):
@@ -71,9 +72,9 @@ class DistrictHttp:
     ) -> None:
         await self._client.aclose()
 
-    async def post(self, compressed: bytes) -> Reply:
-        """Send a gzip body. Raises PostError when there is no reply to judge."""
-        headers = {**HEADERS, **self._authorization(compressed)}
+    async def post(self, compressed: bytes, encoding: Encoding) -> Reply:
+        """Send a body that is compressed as ``encoding`` says. Raises PostError when there is no reply to judge."""
+        headers = {**HEADERS, "content-encoding": encoding, **self._authorization(compressed)}
         try:
             async with asyncio.timeout(self._total_s):
                 return await self._exchange(compressed, headers)
@@ -82,11 +83,15 @@ class DistrictHttp:
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             raise _no_answer(f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
-    def head(self, compressed: bytes) -> bytes:
+    def head(self, compressed: bytes, encoding: Encoding) -> bytes:
         """The request's head as it goes out, the signature left out."""
         parts = urlsplit(self.url)
         lines = [f"POST {parts.path} HTTP/1.1", f"host: {parts.netloc}", f"content-length: {len(compressed)}"]
-        named = {**HEADERS, **({"authorization": "(signed by the key)"} if self._token_file else {})}
+        named = {
+            **HEADERS,
+            "content-encoding": encoding,
+            **({"authorization": "(signed by the key)"} if self._token_file else {}),
+        }
         return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in named.items()), "", ""]).encode()
 
     async def _exchange(self, compressed: bytes, headers: dict[str, str]) -> Reply:
@@ -140,30 +145,57 @@ class DistrictSender:
 
     def __init__(self, wire: DistrictHttp, identity: Identity, clock: Clock) -> None:
         self._wire, self._identity, self._clock = wire, identity, clock
+        self._encoded: tuple[Stretch, EncodedBatch] | None = None
+        self._encoding = best()
         self.name = wire.url
 
+    def digest(self, stretch: Stretch) -> bytes:
+        return bytes.fromhex(self._batch(stretch).sha256)
+
+    def _batch(self, stretch: Stretch) -> EncodedBatch:
+        """Encoded once for its digest and for the wire."""
+        if self._encoded is None or self._encoded[0] is not stretch:
+            self._encoded = (
+                stretch,
+                encode(self._identity, stretch.from_seq, stretch.to_seq, stretch.changes),
+            )
+        return self._encoded[1]
+
     async def send(self, stretch: Stretch) -> Verdict:
-        batch = encode(self._identity, stretch.from_seq, stretch.to_seq, stretch.changes)
+        batch = self._batch(stretch)
+        self._encoded = None
         try:
-            reply = await self._wire.post(batch.compressed())
+            reply = await self._posted(batch.body)
         except PostError as error:
             return Keep(error.trouble, str(error), error.cure)
         return judge(reply, batch, self._clock.now_ms())
 
+    async def _posted(self, body: bytes) -> Reply:
+        """What zstd is refused for is asked once more as gzip, whose answer alone condemns a record: a district that does not
+        know zstd calls the whole batch invalid. One that takes gzip instead is told gzip from then on."""
+        reply = await self._wire.post(packed(body, self._encoding), self._encoding)
+        if self._encoding == "gzip" or reply.status not in MAY_NOT_KNOW_ZSTD:
+            return reply
+        again = await self._wire.post(packed(body, "gzip"), "gzip")
+        if again.status not in MAY_NOT_KNOW_ZSTD:
+            self._encoding = "gzip"
+            logs.get("uplink").info("the receiver does not take zstd, gzip from here on", to=self.name)
+        return again
+
     def explain(self, change: Change) -> list[tuple[str, bytes]]:
         batch = encode(self._identity, change.seq - 1, change.seq, [change])
-        compressed = batch.compressed()
+        compressed = packed(batch.body, self._encoding)
         return [
             ("record as stored 存储的记录", change.body),
             ("body, a batch of this record alone 批次原文", batch.body),
-            ("head 请求头", self._wire.head(compressed)),
-            ("sent: the body, gzip 发送的字节", compressed),
+            ("head 请求头", self._wire.head(compressed, self._encoding)),
+            (f"sent: the body, {self._encoding} 发送的字节", compressed),
         ]
 
     async def probe(self) -> Probe:
         """A body that holds no batch: the district knows the key or does not, and takes nothing in."""
         try:
-            reply = await self._wire.post(gzip.compress(b"{}", mtime=0))
+            reply = await self._wire.post(packed(b"{}", "gzip"), "gzip")
         except PostError as error:
             return Probe(False, f"没有连通 no connection: {error}", error.cure)
         return probe_of(reply)

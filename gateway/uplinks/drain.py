@@ -15,13 +15,14 @@ from dataclasses import replace
 
 from edge_config.uplinks import UplinkBase
 from gateway.model import Change
-from gateway.place import Lane, Leg, Place
+from gateway.place import Content, Lane, Leg, Place
 from gateway.uplinks.backoff import wait_s
+from gateway.uplinks.bounds import other_end
 from gateway.uplinks.feed import Feed, Outcome
 from gateway.uplinks.filter import chosen
-from gateway.uplinks.lanes import Sizes, Turns, half_of
+from gateway.uplinks.lanes import BATCH_START, Sizes, Turns, half_of
 from gateway.uplinks.schedule import next_look_s
-from gateway.uplinks.sender import Sender, Stretch
+from gateway.uplinks.sender import Sender, Stretch, content_of
 from gateway.uplinks.verdict import CutAt, Delivered, Keep, Poisoned, TooLarge, Trouble
 from runtime import logs
 from runtime.clock import Clock
@@ -114,9 +115,31 @@ class Drain:
         picked = await self._picked(changes)
         if not picked:
             await self._feed.skip(self._uplink.id, leg)
-        elif place.sent_to(leg.lane) is not None or await self._feed.begin(self._uplink.id, leg):
-            return await self._send(leg, Stretch(place.begins_at(leg.lane), leg.to_seq, picked))
+            return 0.0
+        stretch = Stretch(place.begins_at(leg.lane), leg.to_seq, picked)
+        content = content_of(self._sender, stretch)
+        if content is None and place.sent_to(leg.lane) is not None:
+            return await self._send(leg, stretch)
+        if await self._feed.begin(self._uplink.id, leg, content):
+            return await self._send(leg, stretch)
+        if content is not None:
+            await self._elsewhere(leg, stretch, content)
         return 0.0
+
+    async def _elsewhere(self, leg: Leg, stretch: Stretch, content: Content) -> None:
+        """Give the stretch other bounds, where its own have named other content before."""
+        taken = await self._feed.sent(self._uplink.id, stretch.from_seq)
+        if taken.get(leg.to_seq, content.sha256) == content.sha256:
+            return  # a command has moved the lane
+        self._log.info("other content than before, hence other bounds", bounds=(stretch.from_seq, leg.to_seq))
+        end = other_end(stretch.from_seq, leg.to_seq, stretch.changes, taken)
+        if end is not None:
+            await self._feed.begin(self._uplink.id, Leg(leg.lane, leg.after, end))
+            return
+        before = stretch.changes[0].seq - 1
+        if before > leg.after:
+            await self._feed.skip(self._uplink.id, Leg(leg.lane, leg.after, before))
+        await self._feed.cut(self._uplink.id, leg.lane, before)
 
     async def _picked(self, changes: list[Change]) -> list[Change]:
         only = self._uplink.only
@@ -130,6 +153,9 @@ class Drain:
             case Delivered(refused, held):
                 await self._delivered(leg, Outcome(count, refused, held=held))
             case Keep() as keep:
+                if keep.trouble is Trouble.NO_ANSWER and count > BATCH_START:
+                    self._sizes.too_large(count)
+                    await self._halve(leg, stretch, keep.message)
                 return await self._keep(leg, keep)
             case CutAt(at):
                 await self._cut(leg, at)
@@ -170,7 +196,9 @@ class Drain:
             return  # that batch comes first, as it was
         self._comes_back = False
         await self._feed.fenced(self._uplink.id, is_fenced=False)
-        if self._uplink.lanes and await self._feed.split(self._uplink.id, self._uplink.batch_max):
+        if self._uplink.lanes and await self._feed.split(
+            self._uplink.id, min(self._uplink.batch_max, BATCH_START)
+        ):
             self._log.info("what has waited is sent behind what is new", after_seq=leg.to_seq)
 
     async def _cut(self, leg: Leg, at: int) -> None:

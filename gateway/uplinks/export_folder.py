@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,9 +29,7 @@ _VERSION = re.compile(r"^v(\d{3,6})$")
 def write_version(folder: Path, about: About, day: str, found: Sequence[Part]) -> Path | None:
     """The new version's folder, synced; None where the newest version is the same already. Raises OSError, and WireFault where
     ``folder`` itself is not there: an unmounted share must not be written beside."""
-    if not folder.is_dir():
-        cure = f"create it (`mkdir -p {folder}`) for the gateway's user, or mount it"
-        raise WireFault(Trouble.FOLDER, f"{folder} is no folder", cure)
+    _is_there(folder)
     place = folder / about.site / day
     newest = newest_version(place)
     replaces = None
@@ -53,6 +52,22 @@ def write_version(folder: Path, about: About, day: str, found: Sequence[Part]) -
         raise
     sync_folder(place)
     return target
+
+
+def try_folder(folder: Path) -> None:
+    """Raises WireFault where no file can be written in it."""
+    _is_there(folder)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"1")
+    except OSError as error:
+        raise fault_of(folder, error) from error
+
+
+def _is_there(folder: Path) -> None:
+    if not folder.is_dir():
+        cure = f"create it (`mkdir -p {folder}`) for the gateway's user, or mount it"
+        raise WireFault(Trouble.FOLDER, f"{folder} is no folder", cure)
 
 
 def newest_version(place: Path) -> int:

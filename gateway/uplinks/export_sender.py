@@ -16,9 +16,10 @@ from edge_config.uplinks import ExportUplink
 from gateway.errors import QueryError
 from gateway.model import Change, Point
 from gateway.query.views import DayPoint
-from gateway.uplinks.export_folder import fault_of, write_version
+from gateway.uplinks.export_folder import fault_of, try_folder, write_version
 from gateway.uplinks.export_package import PERIODS, About, explain, parts
 from gateway.uplinks.kinds import Speaker
+from gateway.uplinks.probe import Probe, unwell
 from gateway.uplinks.records import EventRecord, IntervalRecord, Record, StatementRecord, busy, records_of
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered, Verdict
@@ -55,6 +56,14 @@ class ExportSender:
             return [("row of the day's package 数据包中的一行", explain(self._about.zone, points, change))]
         except ValueError as error:
             return [("refused 无法表示", str(error).encode())]
+
+    async def probe(self) -> Probe:
+        """A file without a name in the folder, which is gone at once."""
+        try:
+            await asyncio.to_thread(try_folder, self._folder)
+        except WireFault as fault:
+            return unwell(fault.trouble, str(fault), fault.cure)
+        return Probe(True, "文件夹可写; the folder can be written in")
 
     async def _package(self, day: date) -> None:
         records = await self._speaker.feed.day(day)

@@ -8,7 +8,7 @@ from datetime import date
 from typing import NamedTuple, Protocol
 
 from gateway.model import Change, Quality
-from gateway.place import Lane, Leg, Place, Range
+from gateway.place import Content, Lane, Leg, Place, Range
 from gateway.query.views import DayRecords
 
 
@@ -70,6 +70,10 @@ class FeedReads(Protocol):
 
     async def state(self, uplink: str) -> Place: ...
 
+    async def sent(self, uplink: str, from_seq: int) -> Mapping[int, bytes]:
+        """The ends of all bounds from ``from_seq`` under which something went up, and the digest of each."""
+        ...
+
     async def quantities(self) -> Mapping[str, str]:
         """Point name → quantity of every point the feed may speak of."""
         ...
@@ -97,8 +101,9 @@ class Feed(FeedReads, Protocol):
     """The change feed and the place of each uplink on it. Every method that changes something returns after COMMIT, and
     changes nothing where a command has moved the lane meanwhile."""
 
-    async def begin(self, uplink: str, leg: Leg) -> bool:
-        """Store the end of the batch about to be sent, so that every retry is the same stretch. False: the lane has moved."""
+    async def begin(self, uplink: str, leg: Leg, content: Content | None = None) -> bool:
+        """Store the end of the batch about to be sent, so that every retry is the same stretch, and what is sent as it. False:
+        the lane has moved, or other content went up under the same bounds before."""
         ...
 
     async def delivered(self, uplink: str, leg: Leg, outcome: Outcome) -> Sequence[Range]:

@@ -17,6 +17,8 @@ from gateway.uplinks.hj212_frame import Heard, Message, frames
 from gateway.uplinks.hj212_link import Link
 from gateway.uplinks.hj212_requests import Answer, QnRtn, Standing, answer
 from gateway.uplinks.kinds import Speaker
+from gateway.uplinks.probe import Probe, unwell
+from gateway.uplinks.reaching import reach
 from gateway.uplinks.records import busy, standing
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered, Keep, Trouble, Verdict
@@ -78,6 +80,18 @@ class Hj212Sender:
             *(("frame 报文", packet) for one in told for packet in frames(one.message, password)),
             *(("refused 无法表示", reason.encode()) for _, reason in refused),
         ]
+
+    async def probe(self) -> Probe:
+        """The port alone: whatever is said to a centre is data or an answer to it."""
+        try:
+            self._password()
+            await reach(self._uplink.host, self._uplink.port, self._uplink.timeout_s)
+        except WireFault as fault:
+            return unwell(fault.trouble, str(fault), fault.cure)
+        return Probe(
+            True,
+            "端口有应答, 没有发送任何报文; the port answers, nothing was said, so PW and MN are not tried",
+        )
 
     async def _send(self, message: Message, password: str) -> Keep | None:
         """Every packet of a message that is not acknowledged yet."""

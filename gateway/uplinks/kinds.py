@@ -36,10 +36,9 @@ async def sender_of(uplink: Uplink, speaker: Speaker) -> AsyncIterator[Sender]:
             async with DistrictHttp(uplink.url, uplink.token_file) as wire:
                 yield DistrictSender(wire, speaker.identity, speaker.clock)
         case "national-tcp":
-            from gateway.uplinks.national.sender import national_sender
+            from gateway.uplinks.national.sender import NationalSender
 
-            async with national_sender(uplink, speaker) as national:
-                yield national
+            yield NationalSender(uplink, speaker)
         case "line-protocol":
             from gateway.uplinks.line_http import line_sender
 

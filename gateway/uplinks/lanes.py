@@ -14,6 +14,8 @@ from gateway.model import Change
 from gateway.place import Lane, Place
 
 LIVE_IN_A_ROW_MAX = 4
+BATCH_START = 1000
+"""More changes than this go up at once only after as many got through: a slow line may never end a larger batch in time."""
 GROW_AFTER = 8
 """Batches that got through before a bigger one is tried again: a limit that is still there costs one request in nine."""
 
@@ -38,8 +40,8 @@ class Turns:
 
 @dataclass(slots=True)
 class Sizes:
-    """How many changes are read for a batch. After one that was too large fewer, until enough of them got through; where a
-    poison record is, only until it has been found."""
+    """How many changes are read for a batch: more, while they get through; after one that was too large fewer; where a poison
+    record is, only until it has been found."""
 
     most: int
     at_most: int = field(init=False)
@@ -49,7 +51,7 @@ class Sizes:
     _suspect: int = 1
 
     def __post_init__(self) -> None:
-        self.at_most = self.most
+        self.at_most = min(self.most, BATCH_START)
 
     def after(self, seq: int) -> int:
         return self._suspect if self._suspect_from <= seq < self._suspect_to else self.at_most

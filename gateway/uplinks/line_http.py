@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import gzip
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -26,11 +25,12 @@ from gateway.uplinks.district_http import (
     TOTAL_S,
     may_carry_key,
 )
-from gateway.uplinks.encode import COMPRESSION_LEVEL
 from gateway.uplinks.kinds import Speaker
 from gateway.uplinks.line_delete import judged, requests, taken_back
 from gateway.uplinks.line_protocol import Facts, encode
-from gateway.uplinks.line_verdict import judge
+from gateway.uplinks.line_verdict import judge, refusal_of_nothing
+from gateway.uplinks.packing import packed
+from gateway.uplinks.probe import Probe, unwell
 from gateway.uplinks.records import busy, standing
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered, Reply, Trouble, Verdict
@@ -75,7 +75,7 @@ class LineSender:
                 answer = await self._post(request.url, request.body, {"content-type": request.content_type})
                 if (kept := judged(answer, request)) is not None:
                     return kept
-            compressed = gzip.compress(lines.body, COMPRESSION_LEVEL, mtime=0)
+            compressed = packed(lines.body, "gzip")
             return judge(await self._post(self._url, compressed, LINES), lines)
         except WireFault as fault:
             return fault.keep()
@@ -86,9 +86,20 @@ class LineSender:
         lines = encode(self._uplink, self._facts_with(quantities), [change])
         return [
             ("line protocol 行协议", lines.body),
-            ("sent: the lines, gzip 发送的字节", gzip.compress(lines.body, COMPRESSION_LEVEL, mtime=0)),
+            ("sent: the lines, gzip 发送的字节", packed(lines.body, "gzip")),
             *(("refused 无法表示", reason.encode()) for _, reason in lines.refused),
         ]
+
+    async def probe(self) -> Probe:
+        """A write of no line: 1.x answers 200, 2.x that there is none, once user and database or bucket are known."""
+        try:
+            reply = await self._post(self._url, b"", {"content-type": LINES["content-type"]})
+        except WireFault as fault:
+            return unwell(fault.trouble, str(fault), fault.cure)
+        keep = refusal_of_nothing(reply)
+        if keep is not None:
+            return unwell(keep.trouble, keep.message, keep.cure)
+        return Probe(True, "数据库有应答, 账号可写; the database answers and lets us write")
 
     async def _facts(self) -> Facts:
         return self._facts_with(await self._speaker.feed.quantities())

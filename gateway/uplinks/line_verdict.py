@@ -12,6 +12,7 @@ from gateway.uplinks.line_protocol import Lines
 from gateway.uplinks.verdict import Delivered, Keep, Poisoned, Reply, TooLarge, Trouble, Verdict
 
 OF_A_LINE = ("partial write", "unable to parse", "failure writing points to database: partial write")
+WITHOUT_POINTS = "requires points"
 DETAIL_MAX = 300
 
 
@@ -41,6 +42,17 @@ def judge(reply: Reply, lines: Lines) -> Verdict:
     if 200 <= reply.status < 300:
         return Keep(Trouble.NOT_A_RECEIPT, detail, "check the url: InfluxDB answers a write with 204")
     return _keep(reply, detail)
+
+
+def refusal_of_nothing(reply: Reply) -> Keep | None:
+    """What is wrong where no line was sent; None where the database took that, or says that there is none."""
+    said = _said(reply)
+    if reply.status in {200, 204} or (reply.status == 400 and WITHOUT_POINTS in said):
+        return None
+    return _keep(
+        reply,
+        f"HTTP {reply.status}: {said}" if said else f"HTTP {reply.status} without InfluxDB's answer shape",
+    )
 
 
 _CAUSES = {

@@ -18,6 +18,7 @@ from gateway.uplinks import homeassistant, thingsboard
 from gateway.uplinks.feed import Latest
 from gateway.uplinks.kinds import Speaker
 from gateway.uplinks.mqtt_said import Names, Said, wanted
+from gateway.uplinks.probe import Probe, unwell
 from gateway.uplinks.records import busy, standing
 from gateway.uplinks.sender import Sender, Stretch
 from gateway.uplinks.verdict import Delivered, Keep, Trouble, Verdict
@@ -67,6 +68,19 @@ class MqttSender:
             *((f"payload of {one.topic} 消息", one.payload) for one in messages),
             *(("refused 无法表示", reason.encode()) for _, reason in refused),
         ]
+
+    async def probe(self) -> Probe:
+        """A connection under a name of its own, so that the broker does not end the running gateway's; nothing is published."""
+        from gateway.uplinks.mqtt_wire import MqttWire
+
+        async with MqttWire(self._uplink, f"{self._wire.identifier}-test", None) as wire:
+            try:
+                await wire.connect()
+            except WireFault as fault:
+                return unwell(fault.trouble, str(fault), fault.cure)
+        return Probe(
+            True, "消息服务器接受本网关登录; the broker lets us in. Who listens there is not known (未确认)"
+        )
 
     async def present(self) -> None:
         """What is newest until cancelled. Its trouble is told once; it goes on by itself."""
@@ -130,6 +144,10 @@ class MqttSender:
         return Names(site.file.site.id, devices, {name: space.name for name, space in site.spaces.items()})
 
 
+ABSENT = "aiomqtt is not installed"
+INSTALL = "install it: pip install 'campus-gateway[mqtt-uplink]', then start the gateway anew"
+
+
 class AbsentSender:
     """In the place of a sender whose library is not installed: it keeps everything and says what to do."""
 
@@ -137,8 +155,10 @@ class AbsentSender:
         self.name = name
 
     async def send(self, stretch: Stretch) -> Verdict:  # noqa: ARG002 - of the protocol
-        cure = "install it: pip install 'campus-gateway[mqtt-uplink]', then start the gateway anew"
-        return Keep(Trouble.REFUSED, "aiomqtt is not installed", cure)
+        return Keep(Trouble.REFUSED, ABSENT, INSTALL)
+
+    async def probe(self) -> Probe:
+        return unwell(Trouble.REFUSED, ABSENT, INSTALL)
 
 
 def status(uplink: MqttUplink, speaker: Speaker, payload: bytes) -> Said:

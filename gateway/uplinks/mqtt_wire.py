@@ -36,7 +36,7 @@ class MqttWire:
     """Use as ``async with``. ``will`` is what the broker says when we are gone, and what we say ourselves when we go."""
 
     def __init__(self, uplink: MqttUplink, identifier: str, will: Said | None) -> None:
-        self._uplink, self._identifier, self._will = uplink, identifier, will
+        self._uplink, self.identifier, self._will = uplink, identifier, will
         self._stack: AsyncExitStack | None = None
         self._client: aiomqtt.Client | None = None
         self.turn = asyncio.Lock()
@@ -62,7 +62,7 @@ class MqttWire:
             client = aiomqtt.Client(
                 self._uplink.host,
                 self._uplink.port,
-                identifier=self._identifier,
+                identifier=self.identifier,
                 will=self._last_will(),
                 tls_context=await self._tls(),
                 keepalive=KEEP_ALIVE_S,

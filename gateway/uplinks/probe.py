@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.uplinks.verdict import Reply, refusal_of
+from gateway.uplinks.verdict import Reply, Trouble, refusal_of
 from gateway.uplinks.words import WORDS_ZH
 
 
@@ -16,6 +16,11 @@ class Probe:
     answer: str
     """In words for a person, Chinese first."""
     cure: str = ""
+
+
+def unwell(trouble: Trouble, message: str, cure: str) -> Probe:
+    """What stands in the way of a receiver that is no district."""
+    return Probe(False, f"{WORDS_ZH[trouble][0]}; {message}", cure)
 
 
 def probe_of(reply: Reply) -> Probe:

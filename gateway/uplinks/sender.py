@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from gateway.model import Change
+from gateway.place import Content
 from gateway.uplinks.probe import Probe
 from gateway.uplinks.verdict import Verdict
 
@@ -36,6 +37,15 @@ class Sender(Protocol):
 
 
 @runtime_checkable
+class Digesting(Protocol):
+    """A sender whose receiver takes other content under known bounds for another machine's."""
+
+    def digest(self, stretch: Stretch) -> bytes:
+        """Of the bytes that the stretch is sent as. Pure."""
+        ...
+
+
+@runtime_checkable
 class Explaining(Protocol):
     """A sender that can show what it puts on the wire."""
 
@@ -49,6 +59,13 @@ class Probing(Protocol):
     """A sender that can ask its receiver whether all is well, without any effect there."""
 
     async def probe(self) -> Probe: ...
+
+
+def content_of(sender: object, stretch: Stretch) -> Content | None:
+    """None where a receiver knows no bounds."""
+    if isinstance(sender, Digesting):
+        return Content(stretch.from_seq, sender.digest(stretch))
+    return None
 
 
 def explained(sender: object, change: Change) -> list[tuple[str, bytes]]:

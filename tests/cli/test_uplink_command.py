@@ -70,7 +70,7 @@ def test_explain_prints_the_bytes_of_the_newest_interval_or_of_one_change(site: 
     said = run("explain", site).output
     assert '{"kind":"interval"' in said.replace(" ", "") or '"kind":"interval"' in said
     assert "POST /v1/batches HTTP/1.1" in said
-    assert "1f 8b" in said, "the gzip bytes"
+    assert "28 b5 2f fd" in said, "the zstd bytes"
     assert "seq 1, site" in run("explain", site, "1").output
     assert run("explain", site, "999999").exit_code == 1
     assert shown(b"\x00\x01") == "00 01"

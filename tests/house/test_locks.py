@@ -50,8 +50,8 @@ def test_a_lock_names_no_host_and_no_path(lock: str) -> None:
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        ("demo", ("build", "dashboard", "district", "sheet", "sim", "upload-legacy")),
-        ("gateway", ("dashboard", "sheet", "upload-legacy")),
+        ("demo", ("build", "dashboard", "district", "sheet", "sim", "upload-legacy", "zstd")),
+        ("gateway", ("dashboard", "sheet", "upload-legacy", "zstd")),
         (
             "dev",
             (
@@ -64,6 +64,7 @@ def test_a_lock_names_no_host_and_no_path(lock: str) -> None:
                 "sheet",
                 "sim",
                 "upload-legacy",
+                "zstd",
                 "dev",
             ),
         ),

@@ -6,7 +6,7 @@ from tests.mutants.mutant import Mutant
 
 DRAIN, VERDICT = "tests/uplinks/test_drain.py", "tests/uplinks/test_verdict.py"
 NATIONAL = "tests/uplinks/national"
-LANES = "tests/uplinks/test_lanes.py"
+LANES, BOUNDS = "tests/uplinks/test_lanes.py", "tests/uplinks/test_bounds.py"
 ACCEPT, JUDGE = "tests/district/test_accept.py", "tests/district/test_judge.py"
 
 ON_THE_WAY = (
@@ -91,8 +91,9 @@ ON_THE_WAY = (
            "        return frame if written(layout, frame) == raw else None\n", "        return frame\n",
            (f"{NATIONAL}/test_frames.py",)),
     Mutant("cursor_moved_on_fetch", "gateway/uplinks/drain.py",
-           "            return await self._send(leg, Stretch(",
-           "            await self._feed.skip(self._uplink.id, leg)\n            return await self._send(leg, Stretch(",
+           "        if await self._feed.begin(self._uplink.id, leg, content):\n",
+           "        if await self._feed.begin(self._uplink.id, leg, content):\n"
+           "            await self._feed.skip(self._uplink.id, leg)\n",
            (DRAIN,)),
     Mutant("any_200_is_a_receipt", "gateway/uplinks/verdict.py",
            "    if not _is_json(reply):\n        return _no_receipt(",
@@ -186,7 +187,31 @@ ON_THE_WAY = (
            "    if fault is None and fault in _FENCES:\n",
            (VERDICT, DRAIN)),
     Mutant("sent_without_a_receipt_counts_as_delivered", "gateway/query/uplinks.py",
-           'if uplink.enabled and uplink.receipt != "none":',
-           "if uplink.enabled:",
+           'if one.enabled and one.receipt != "none"]',
+           "if one.enabled]",
            ("tests/query/test_completeness.py",)),
+    Mutant("refused_for_ever_counts_as_delivered", "gateway/query/completeness.py",
+           'is_delivered = f"({has_receipt}) AND i.seq NOT IN ({refused})"',
+           'is_delivered = f"({has_receipt}) AND (1 OR i.seq NOT IN ({refused}))"',
+           ("tests/query/test_completeness.py",)),
+    Mutant("other_content_under_the_same_bounds", "gateway/store/uplinks.py",
+           "if known is not None and known[0] != content.sha256 and leg.to_seq - content.from_seq > 1:",
+           "if known is not None and known[0] != content.sha256 and leg.to_seq < content.from_seq:",
+           (BOUNDS,)),
+    Mutant("bounds_of_another_epoch_are_taken", "gateway/store/uplinks.py",
+           '    connection.execute("DELETE FROM uplink_sent")\n',
+           "",
+           (BOUNDS,)),
+    Mutant("receipt_that_names_more_refused_holds_up_the_lane", "gateway/uplinks/verdict.py",
+           "if len(refused) < len(receipt.rejected) and not receipt.duplicate:",
+           "if len(refused) < len(receipt.rejected):",
+           (BOUNDS,)),
+    Mutant("not_knowing_zstd_condemns", "gateway/uplinks/district_http.py",
+           'if self._encoding == "gzip" or reply.status not in MAY_NOT_KNOW_ZSTD:',
+           'if self._encoding == "gzip" or reply.status != 415:',
+           ("tests/uplinks/test_packing.py",)),
+    Mutant("national_revision_before_what_it_corrects", "edge_config/uplinks.py",
+           "lanes: ClassVar[bool] = False",
+           "lanes: ClassVar[bool] = True",
+           ("tests/uplinks/national/test_order.py",)),
 )  # fmt: skip

@@ -126,6 +126,25 @@ def test_delivered_ahead_of_the_cursor_counts_and_sent_without_receipts_never_do
     assert [index for index, what in enumerate(slots) if what == "unconfirmed"] == [*range(7), 10, 11, 21]
 
 
+def test_what_a_district_refused_for_ever_is_not_delivered(campus: Campus) -> None:
+    point = "air-101.co2"
+    seqs = campus.buffer.connection.execute(
+        "SELECT seq FROM interval JOIN point USING (point_id) WHERE name = ? AND period = '15min' AND start >= ? ORDER BY seq",
+        (point, campus.midnight),
+    ).fetchall()
+    connection = campus.buffer.connection
+    connection.execute("INSERT INTO uplink (uplink, cursor) VALUES ('district', ?)", seqs[6])
+    connection.executemany(
+        "INSERT INTO dead_letter VALUES (?, ?, 0, 'no', '{}')",
+        [("district", *seqs[2]), ("district", *seqs[4]), ("an uplink that is gone", *seqs[5])],
+    )
+    found = {row.subject: row for row in campus.reader.completeness(DAY, DAY, "point")}
+    slots = campus.reader.ledger(point, campus.midnight, campus.midnight + 40 * QUARTER_MS)
+    said = [slot.delivered["district"] for slot in slots]
+    assert [said.index("refused"), said.count("refused")] == [2, 2]
+    assert found[point].delivered == said.count("yes") == 5
+
+
 def test_levels_are_sums_of_points(campus: Campus) -> None:
     points = campus.reader.completeness("2026-11-16", DAY, "point")
     for level in ("site", "device"):

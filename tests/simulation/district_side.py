@@ -17,6 +17,7 @@ from district.records import Batch
 from district.refusal import Refusal
 from district.sqlite import SqliteDatabase
 from gateway.uplinks.district_http import PostError
+from gateway.uplinks.packing import Encoding
 from gateway.uplinks.verdict import Reply, Trouble
 from tests.simulation.chaos import Chaos
 from tests.simulation.journal import Journal
@@ -42,7 +43,7 @@ class District:
     def take(self, compressed: bytes) -> Reply:
         """What the district says to a request, whenever it arrives."""
         try:
-            batch = body.parse(body.inflate(compressed, "gzip"))
+            batch = body.parse(body.inflate(compressed, encoding_of(compressed)))
             self._look_at(batch)
             receipt = accept(self.database, batch, round(self.journal.device_ms))
         except Refusal as refusal:
@@ -155,14 +156,15 @@ class Wire:
     async def __aexit__(self, *_: object) -> None:
         """There is no connection to close."""
 
-    async def post(self, compressed: bytes) -> Reply:
+    async def post(self, compressed: bytes, encoding: Encoding) -> Reply:
+        assert encoding == encoding_of(compressed)
         reply = await self._district.answer(compressed, self._life)
         self._note_receipt(compressed, reply)
         return reply
 
     def _note_receipt(self, compressed: bytes, reply: Reply) -> None:
         """What a sender may take as settled: the receipt of this very batch, or the refusal of its only record."""
-        batch = body.parse(body.inflate(compressed, "gzip"))
+        batch = body.parse(body.inflate(compressed, encoding_of(compressed)))
         wanted = (
             f'"from_seq":{batch.from_seq},"to_seq":{batch.to_seq},"count":{len(batch.changes)},'
             f'"sha256":"{batch.sha256}"'
@@ -171,6 +173,10 @@ class Wire:
         is_alone = len(batch.changes) == 1 and reply.status == 422 and b'"error":"invalid"' in reply.body
         if is_receipt or is_alone:
             self._district.journal.receipts.append((batch.from_seq, batch.to_seq))
+
+
+def encoding_of(compressed: bytes) -> Encoding:
+    return "gzip" if compressed.startswith(b"\x1f\x8b") else "zstd"
 
 
 def _lost() -> PostError:

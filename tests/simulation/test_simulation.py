@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.chaos import FAULTS, Options
-from tests.simulation.planted import PLANTED, refusal_discards
+from tests.simulation.planted import LONGER_S, PLANTED, STORM_S, refusal_discards
 from tests.simulation.recount import between, counted, held, unwrapped
 from tests.simulation.run import Planted, Result, never_seen, run, run_many, run_seed, shrink
 from tests.simulation.site import POINTS
@@ -44,7 +44,8 @@ def test_the_same_seed_is_the_same_run_in_another_process_too() -> None:
 @pytest.mark.campus
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.__name__)
 def test_a_planted_bug_is_caught(bug: Planted) -> None:
-    assert any(run(Options(seed, PLANTED[bug], 1800.0), bug).findings for seed in range(TRIES))
+    storm_s = LONGER_S.get(bug, STORM_S)
+    assert any(run(Options(seed, PLANTED[bug], storm_s), bug).findings for seed in range(TRIES))
 
 
 @pytest.mark.campus

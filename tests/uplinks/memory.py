@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from devices.quantities import QUANTITIES
 from gateway import place as places
 from gateway.model import Change
-from gateway.place import Lane, Leg, Place, Range
+from gateway.place import Content, Lane, Leg, Place, Range
 from gateway.query.views import DayEvent, DayInterval, DayPoint, DayRecords, Statement
 from gateway.uplinks.feed import Latest, Outcome
 from tests.district import campus
@@ -59,6 +59,7 @@ class MemoryFeed:
     fences: list[bool] = field(default_factory=list)
     points: dict[str, str] = field(default_factory=lambda: {METER: "active_energy_import"})
     newest: list[Latest] = field(default_factory=list)
+    digests: dict[Range, bytes] = field(default_factory=dict)
     done: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the uplink asks where it is and is at the head."""
 
@@ -134,8 +135,15 @@ class MemoryFeed:
     async def spaces(self) -> Mapping[str, str]:
         return dict.fromkeys(self.points, "a-101")
 
-    async def begin(self, uplink: str, leg: Leg) -> bool:
+    async def sent(self, uplink: str, from_seq: int) -> Mapping[int, bytes]:
+        return {high: digest for (low, high), digest in self.digests.items() if low == from_seq}
+
+    async def begin(self, uplink: str, leg: Leg, content: Content | None = None) -> bool:
         assert self.place.fits(leg)
+        if content is not None:
+            bounds = (content.from_seq, leg.to_seq)
+            if self.digests.setdefault(bounds, content.sha256) != content.sha256:
+                return False
         self.place = places.begun(self.place, leg)
         return True
 

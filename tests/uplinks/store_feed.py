@@ -25,11 +25,12 @@ from edge_config.schema import SiteFile
 from edge_config.site import LoadedSite
 from gateway.feed import BufferFeed
 from gateway.ingest import Door
-from gateway.place import Lane, Leg, Range
+from gateway.place import Content, Lane, Leg, Range
 from gateway.store.changes import ChangeLog, head
 from gateway.store.database import open_writer
 from gateway.uplinks.encode import encode
 from gateway.uplinks.feed import Identity, Outcome
+from gateway.uplinks.packing import packed
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Keep, Reply, Trouble, Verdict, judge
 from runtime.clock import Clock
@@ -102,10 +103,15 @@ class OrderedFeed(BufferFeed):
         super().__init__(site_of(path), cast("Door", door), clock)
         self.begun: dict[Lane, int] = {}
 
-    async def begin(self, uplink: str, leg: Leg) -> bool:
+    async def begin(self, uplink: str, leg: Leg, content: Content | None = None) -> bool:
         assert leg.after >= self.begun.get(leg.lane, 0), f"{leg} goes back"
         self.begun[leg.lane] = leg.after
-        return await super().begin(uplink, leg)
+        return await super().begin(uplink, leg, content)
+
+    async def fenced(self, uplink: str, *, is_fenced: bool) -> None:
+        """The event wants the accounts of a whole gateway."""
+        if not is_fenced:
+            await super().fenced(uplink, is_fenced=False)
 
     async def delivered(self, uplink: str, leg: Leg, outcome: Outcome) -> Sequence[Range]:
         missing = await super().delivered(uplink, leg, outcome)
@@ -139,9 +145,13 @@ class RealDistrict:
         self.path = self.folder / "district.db"
         self.store = self._opened()
 
+    def digest(self, stretch: Stretch) -> bytes:
+        batch = encode(self.identity, stretch.from_seq, stretch.to_seq, stretch.changes)
+        return bytes.fromhex(batch.sha256)
+
     async def send(self, stretch: Stretch) -> Verdict:
         batch = encode(self.identity, stretch.from_seq, stretch.to_seq, stretch.changes)
-        compressed = batch.compressed()
+        compressed = packed(batch.body, "gzip")
         self.sizes.append(len(stretch.changes))
         if self.last is not None and self.last[0] == stretch.from_seq:
             assert compressed == self.last[1], "a retry is byte-identical"

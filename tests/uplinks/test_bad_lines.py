@@ -64,7 +64,7 @@ async def settled() -> None:
 
 async def trouble_of(wire: DistrictHttp) -> Trouble:
     with pytest.raises(PostError) as caught:
-        await wire.post(b"the readings of a school")
+        await wire.post(b"the readings of a school", "gzip")
     return caught.value.trouble
 
 
@@ -112,7 +112,7 @@ async def test_f29_a_server_that_cannot_prove_who_it_is_gets_no_byte_of_ours(
             assert await trouble_of(wire) is Trouble.NO_ANSWER
             assert received == b""
         else:
-            assert (await wire.post(b"the readings of a school")).status == 503
+            assert (await wire.post(b"the readings of a school", "gzip")).status == 503
             assert received.endswith(b"the readings of a school")
             assert b"Campus-Sign-1" in received
             assert b"secret" not in received
@@ -201,7 +201,7 @@ async def test_f30_a_line_that_comes_and_goes_leaves_no_task_and_no_descriptor_b
         for _ in range(30):
             for _ in range(3):
                 with suppress(PostError):
-                    answers.append((await wire.post(b"x")).status)
+                    answers.append((await wire.post(b"x", "gzip")).status)
             await settled()
             counts.append(open_now())
     assert (turns, answers) == (90, [503] * 30)

@@ -27,13 +27,13 @@ async def answering(
 
 async def trouble_of(wire: DistrictHttp) -> Trouble:
     with pytest.raises(PostError) as caught:
-        await wire.post(b"x")
+        await wire.post(b"x", "gzip")
     return caught.value.trouble
 
 
 async def test_a_reply_comes_back_as_it_was_sent() -> None:
     async with answering(canned("429 Slow", b"body", "text/plain", "Retry-After: 7")) as (wire, front):
-        reply = await wire.post(b"bytes")
+        reply = await wire.post(b"bytes", "gzip")
         assert (reply.status, reply.content_type, reply.retry_after, reply.body) == (
             429,
             "text/plain",
@@ -50,7 +50,7 @@ async def test_the_key_is_read_anew_for_each_batch(tmp_path: Path) -> None:
         assert await trouble_of(wire) is Trouble.TOKEN
         for key in ("demo.gw-1.first.secret", "demo.gw-1.second.secret"):
             path.write_text(key)
-            await wire.post(b"x")
+            await wire.post(b"x", "gzip")
         assert [b'key="demo.gw-1.first"' in front.seen[0], b'key="demo.gw-1.second"' in front.seen[1]] == [
             True,
             True,
@@ -75,7 +75,7 @@ async def test_a_key_in_the_clear_stays_on_this_machine(tmp_path: Path) -> None:
     path.write_text("secret")
     async with DistrictHttp("http://192.0.2.1/v1", str(path)) as wire:
         with pytest.raises(PostError, match="not sent over http"):
-            await wire.post(b"x")
+            await wire.post(b"x", "gzip")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_only_https_or_this_machine_may_carry_a_key(url: str, may: bool) -> None
 
 async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     async with answering(canned("302 Found", b"", "text/html", "Location: /elsewhere")) as (wire, front):
-        assert (await wire.post(b"x")).status == 302
+        assert (await wire.post(b"x", "gzip")).status == 302
         assert len(front.seen) == 1
 
 
@@ -105,7 +105,7 @@ async def test_a_reply_without_end_is_cut_off() -> None:
 async def test_a_compressed_bomb_is_never_unpacked() -> None:
     bomb = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"
     async with answering(bomb) as (wire, front):
-        assert (await wire.post(b"x")).body == b"abc"
+        assert (await wire.post(b"x", "gzip")).body == b"abc"
         assert b"accept-encoding: identity" in front.seen[0].lower()
 
 

@@ -13,7 +13,7 @@ from edge_config.uplinks import LineProtocolUplink
 from gateway.model import Change
 from gateway.uplinks.drain import Drain
 from gateway.uplinks.kinds import sender_of
-from gateway.uplinks.sender import Stretch
+from gateway.uplinks.sender import Stretch, probed
 from tests.district.campus import METER, MIDNIGHT, NOW, QUARTER, event, point, site, slot
 from tests.uplinks.influx import Influx, influx
 from tests.uplinks.memory import MemoryFeed, SelfMovingClock, row
@@ -200,3 +200,14 @@ async def test_a_user_who_may_write_may_take_back(tmp_path: Path) -> None:
         assert (feed.cursor, feed.errors) == (2, [])
         (found,) = await one.rows("SELECT content, value FROM campus_15min", "campus")
         assert (found["content"], "value" in found) == ("missing", False)
+
+
+async def test_a_write_of_nothing_tells_whether_the_database_is_there(tmp_path: Path) -> None:
+    async with influx(tmp_path) as one:
+        for is_there in (False, True):
+            if is_there:
+                await one.ask("CREATE DATABASE campus")
+            async with sender_of(section(one), speaker(MemoryFeed([]))) as sender:
+                probe = await probed(sender)
+            assert probe is not None
+            assert probe.is_well is is_there, probe.answer

@@ -16,7 +16,7 @@ from gateway.place import Lane, Place
 from gateway.store import uplinks
 from gateway.uplinks.drain import Drain
 from gateway.uplinks.feed import Identity
-from gateway.uplinks.lanes import LIVE_IN_A_ROW_MAX, Sizes, Turns
+from gateway.uplinks.lanes import GROW_AFTER, LIVE_IN_A_ROW_MAX, Sizes, Turns
 from tests.uplinks.memory import SelfMovingClock
 from tests.uplinks.store_feed import Crash, CrashingDoor, OrderedFeed, RealDistrict
 
@@ -47,6 +47,16 @@ def test_what_was_too_large_stays_small_and_what_was_suspect_only_there() -> Non
     assert [sizes.after(seq) for seq in (9, 10, 59, 60)] == [100, 25, 25, 100]
     sizes.too_large(40)
     assert sizes.after(9) == 20
+
+
+def test_batches_grow_from_a_thousand_while_they_get_through() -> None:
+    sizes = Sizes(5000)
+    grown = []
+    for _ in range(3 * GROW_AFTER):
+        grown.append(sizes.after(0))
+        sizes.fits()
+    assert [grown.count(size) for size in (1000, 2000, 4000)] == [GROW_AFTER] * 3
+    assert sizes.after(0) == 5000
 
 
 class Life:

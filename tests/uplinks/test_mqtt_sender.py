@@ -20,7 +20,7 @@ from gateway.uplinks.feed import Latest
 from gateway.uplinks.kinds import Speaker, sender_of
 from gateway.uplinks.mqtt_sender import MqttSender
 from gateway.uplinks.present import speaking
-from gateway.uplinks.sender import Sender, Stretch
+from gateway.uplinks.sender import Sender, Stretch, probed
 from gateway.uplinks.thingsboard import explain
 from gateway.uplinks.verdict import Delivered, Keep, Trouble
 from tests.district.campus import METER, NOW, QUARTER, slot
@@ -281,6 +281,23 @@ async def test_who_only_asks_what_would_be_said_makes_nobody_speak(tmp_path: Pat
             ((label, payload),) = sender.explain(CHANGES[0])
         assert f"{label.split()[2]} ".encode() + payload + b"\n" == explain(CHANGES[0])
         assert "campus-gateway-demo" not in broker.log
+
+
+@pytest.mark.real("mosquitto")
+async def test_a_test_beside_the_running_gateway_logs_in_under_another_name(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker:
+        uplink = section(broker.port, homeassistant=True, thingsboard=True)
+        async with (
+            spoken(uplink, speaker(feed(), Clock())) as running,
+            sender_of(uplink, speaker(feed(), Clock())) as asking,
+        ):
+            assert await running.send(Stretch(0, 5, CHANGES)) == Delivered(())
+            probe = await probed(asking)
+            assert probe is not None
+            assert probe.is_well, probe.answer
+            assert await running.send(Stretch(0, 5, CHANGES)) == Delivered(())
+            assert isinstance(running, MqttSender)
+            assert running._wire.connection == 1, "the broker did not end it"
 
 
 @pytest.mark.real("mosquitto")

@@ -7,18 +7,19 @@ connection broke is not sent again while this process lives; after a restart it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
 from edge_config.dialect import Word
 from edge_config.uplinks import NationalUplink
+from gateway.model import Change
 from gateway.uplinks.feed import FeedReads
 from gateway.uplinks.kinds import Speaker
 from gateway.uplinks.national import said
+from gateway.uplinks.national.explain import explained
 from gateway.uplinks.national.heard import Heard
-from gateway.uplinks.national.link import Link
+from gateway.uplinks.national.link import Link, keys_of
 from gateway.uplinks.national.mapping import mapped_of, speaking_of
 from gateway.uplinks.national.newest import newest
 from gateway.uplinks.national.notes import Notes
@@ -34,8 +35,11 @@ from gateway.uplinks.national.packets import (
 )
 from gateway.uplinks.national.session import Asked, Session
 from gateway.uplinks.national.trouble import LinkError, NonsenseFromCentreError
+from gateway.uplinks.probe import Probe, unwell
+from gateway.uplinks.reaching import reach
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered, Keep, Poisoned, Trouble, Verdict
+from gateway.uplinks.wire import WireFault
 from runtime import logs
 
 BEFORE_ROWS, BEFORE_STEPS = 1000, 20
@@ -49,24 +53,8 @@ Answers = dict[int, str | None]
 log = logs.get("national")
 
 
-@asynccontextmanager
-async def national_sender(uplink: NationalUplink, speaker: Speaker) -> AsyncIterator[NationalSender]:
-    """The sender, its connection kept up for as long as the context lasts."""
-    sender = NationalSender(uplink, speaker)
-    async with asyncio.TaskGroup() as group:
-        beside = [
-            group.create_task(work, name=f"national {uplink.id}")
-            for work in (sender.link.run(), sender.notes.run())
-        ]
-        try:
-            yield sender
-        finally:
-            for task in beside:
-                task.cancel()
-
-
 class NationalSender:
-    """One centre. ``link.run()`` and ``notes.run()`` have to run beside it."""
+    """One centre; ``present`` is the task that keeps the connection up, without which nothing gets there."""
 
     def __init__(self, uplink: NationalUplink, speaker: Speaker) -> None:
         self._uplink, self._speaker = uplink, speaker
@@ -78,6 +66,38 @@ class NationalSender:
         self.notes = Notes(speaker.site.buffer_path, uplink, speaker.clock)
         asked = Asked(self._newest, self.notes.set_period, self.notes.told_time)
         self.link = Link(uplink, self._speaking, asked, speaker.clock)
+
+    async def present(self) -> None:
+        """Logged in, alive and answering until cancelled. Not of who only asks: a centre lets a gateway in once."""
+        beside = [asyncio.create_task(work) for work in (self.link.run(), self.notes.run())]
+        try:
+            await asyncio.gather(*beside)
+        finally:
+            for task in beside:
+                task.cancel()
+
+    def explain(self, change: Change) -> list[tuple[str, bytes]]:
+        """XML and frame of a change alone, by the period that holds now; nothing is sent."""
+        period = self.notes.memo.period(self._uplink.period_min)
+        uplink = self._uplink.model_copy(update={"period_min": period})
+        try:
+            return explained(self._speaker.site, uplink, change, keys_of(uplink).secret)
+        except LinkError as error:
+            return [("没有密钥就没有报文 no frame without its key", str(error).encode())]
+        except msgspec.DecodeError as error:
+            return [("无法表示 refused", f"an interval that cannot be read: {error}".encode())]
+
+    async def probe(self) -> Probe:
+        """The port and the key file alone: a second login would end the running gateway's connection."""
+        try:
+            keys_of(self._uplink)
+            await reach(self._uplink.host, self._uplink.port, self._uplink.answer_s)
+        except (LinkError, WireFault) as error:
+            return unwell(error.trouble, str(error), error.cure)
+        return Probe(
+            True,
+            "端口有应答, 没有登录; the port answers, no login was tried: it would end the running connection",
+        )
 
     async def send(self, stretch: Stretch) -> Verdict:
         async with self._sending:

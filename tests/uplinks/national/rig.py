@@ -19,7 +19,8 @@ from edge_config.uplinks import NationalUplink
 from gateway.model import Change
 from gateway.uplinks.feed import Identity
 from gateway.uplinks.kinds import Speaker
-from gateway.uplinks.national.sender import NationalSender, national_sender
+from gateway.uplinks.national.sender import NationalSender
+from gateway.uplinks.present import speaking
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered, Keep
 from simulators.centre import Centre, Temper, temper_of
@@ -154,6 +155,7 @@ class Rig:
     sender: NationalSender
     clock: RigClock
     feed: MemoryFeed
+    speaker: Speaker
 
     async def deliver(self, changes: Sequence[Change], size: int = 1000, tries_max: int = 200) -> list[Keep]:
         """Send all in stretches of so many changes, each until it is delivered; what was in the way."""
@@ -207,5 +209,6 @@ async def rig(
         site = site_of(folder, dialect, centre.port, host, differs)
         feed = MemoryFeed(list(changes))
         speaker = Speaker(Identity("school", "gw-1", "e-1"), site, dict, feed, clock)
-        async with national_sender(uplink_of(site), speaker) as sender:
-            yield Rig(site, centre, sender, clock, feed)
+        sender = NationalSender(uplink_of(site), speaker)
+        async with speaking(sender):
+            yield Rig(site, centre, sender, clock, feed, speaker)

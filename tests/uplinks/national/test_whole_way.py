@@ -17,6 +17,7 @@ from gateway.points import build_points
 from gateway.uplinks.feed import Identity
 from gateway.uplinks.kinds import Speaker, sender_of
 from gateway.uplinks.national.sender import NationalSender
+from gateway.uplinks.present import speaking
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered
 from runtime.clock import SystemClock
@@ -62,7 +63,7 @@ async def test_registers_read_each_minute_are_the_centre_s_consumption_by_the_qu
             await done.wait()
             changes = await feed.read(0, 5000)
             speaker = Speaker(Identity("school", "gw-1", feed.epoch), site, lambda: door.points, feed, clock)
-            async with sender_of(uplink_of(site), speaker) as sender:
+            async with sender_of(uplink_of(site), speaker) as sender, speaking(sender):
                 assert isinstance(sender, NationalSender)
                 for low in range(0, len(changes), 5):
                     part = changes[low : low + 5]
