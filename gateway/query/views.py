@@ -228,7 +228,7 @@ class Completeness:
     measured: int
     estimated: int
     missing: int
-    delivered: int
+    delivered: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ class Statement:
     """零报告 as it was handed over: the fields of ``district.contract.StatementBody``."""
 
     day: str
-    made_at: int
+    made_at: int | None
     revision: int
     body: dict[str, Any]
 
@@ -378,7 +378,7 @@ class Overview:
     cold: list[ColdUnit]
     disinfection: list[DisinfectionUnit]
     devices_total: int
-    devices_online: int
+    devices_online: int | None
     alarms: list[Alarm]
     uplinks: list[UplinkRow]
     activity: Activity | None
