@@ -33,7 +33,9 @@ def take_role(database: Database, at: int) -> str:
 
 
 def site_of(connection: Connection) -> str | None:
-    """The campus this is the hub of; None for a district."""
+    """The campus this is the hub of; None for a district. A database of several writers is none, and has no such table."""
+    if connection.for_update:
+        return None
     found = connection.rows("SELECT site_id FROM hub")
     return str(found[0][0]) if found else None
 

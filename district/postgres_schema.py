@@ -13,7 +13,7 @@ import psycopg
 
 from district.refusal import DistrictError
 
-VERSION = 4
+VERSION = 3
 LOCK = 0x63616D707573
 """Key of the advisory lock under which tables and partitions are made."""
 
@@ -109,8 +109,6 @@ STEPS = {
             site_id TEXT NOT NULL, relay TEXT NOT NULL, key_id TEXT NOT NULL, sha256 TEXT NOT NULL,
             made_at BIGINT NOT NULL, ends_at BIGINT, PRIMARY KEY (site_id, relay, key_id))""",
     ),
-    # As in SQLite; a hub is a file, so here it stays empty.
-    4: ("CREATE TABLE hub (site_id TEXT PRIMARY KEY, since BIGINT NOT NULL)",),
 }
 """What brings a database of the version before to this one. A step that has shipped is never edited."""
 
