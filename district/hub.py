@@ -9,8 +9,9 @@ from district.contract import Fault
 from district.database import Connection, Database
 from district.refusal import DistrictError, Refusal
 
-INDEX = "CREATE INDEX IF NOT EXISTS interval_by_point ON interval (site_id, point, period, start)"
-"""Questions of a campus are about one point over a span; those of a district are about all points of a moment."""
+INDEX = "CREATE INDEX IF NOT EXISTS interval_by_point ON interval (site_id, point, period, start, content)"
+"""Questions of a campus are about one point over a span, how much of it is known first; those of a district are about all
+points of a moment."""
 
 
 def take_role(database: Database, at: int) -> str:

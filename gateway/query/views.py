@@ -87,7 +87,8 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A classroom's air now. ``state``: ok, advise, outside, delayed, offline. ``why`` names the limits that are broken."""
+    """A classroom's air now. ``state``: ok, advise, outside, delayed, offline, unknown (at a hub).
+    ``why`` names the limits that are broken."""
 
     space: str
     name: str

@@ -29,9 +29,16 @@ def campus(tmp_path_factory: pytest.TempPathFactory) -> Hub:
     return campus_hub.filled(tmp_path_factory.mktemp("hub"))
 
 
-@pytest.fixture
-def client(campus: Hub, tmp_path: Path) -> Iterator[TestClient]:
-    parts = Parts(campus.site, campus.reader, Nobody(), campus.clock, StillClock(), tmp_path / "dashboard.db")
+@pytest.fixture(scope="module")
+def client(campus: Hub) -> Iterator[TestClient]:
+    parts = Parts(
+        campus.site,
+        campus.reader,
+        Nobody(),
+        campus.clock,
+        StillClock(),
+        campus.path.with_name("dashboard.db"),
+    )
     app = create_app(parts)
     with TestClient(app, base_url="http://127.0.0.1:8600", follow_redirects=False) as browser:
         browser.headers["accept"] = "text/html"
@@ -78,9 +85,9 @@ def test_the_overview_shows_the_campus_total_and_its_shares(client: TestClient, 
     def kwh(name: str) -> Fraction:
         return campus.counted(name, campus.midnight, until) * step[name]
 
-    page = text_of(client.get("/").text)
+    page = text_of(client.get("/?lang=zh").text)
     assert f"{float(kwh(MAIN)):,.1f} kWh" in page
-    energy = text_of(client.get("/energy").text)
+    energy = text_of(client.get("/energy?lang=zh").text)
     rest = kwh(MAIN) - sum(kwh(name) for name in SUBS)
     for part in (*(kwh(name) for name in SUBS), rest):
         shown = f"{float(part):,.1f}" if part >= 10 else f"{float(part):,.2f}"
@@ -88,7 +95,7 @@ def test_the_overview_shows_the_campus_total_and_its_shares(client: TestClient, 
 
 
 def test_the_upload_page_knows_completeness_and_no_delivery(client: TestClient) -> None:
-    page = text_of(client.get("/upload").text)
+    page = text_of(client.get("/upload?lang=zh").text)
     assert "汇总中心不显示各网关的上报" in page
     assert "完整率 100%" in page
     assert "上传率 —" in page
@@ -96,11 +103,11 @@ def test_the_upload_page_knows_completeness_and_no_delivery(client: TestClient) 
 
 
 def test_an_alarm_is_shown_and_acknowledged_elsewhere(client: TestClient) -> None:
-    page = client.get("/alarms").text
+    page = client.get("/alarms?lang=zh").text
     assert "温度超出范围" in page
     assert "/alarms/acknowledge" not in page
     form = {"event_id": "cold:1", "key": "0" * 32, "next": "/alarms"}
-    found = re.search(r'name="csrf" value="([^"]+)"', client.get("/account").text)
+    found = re.search(r'name="csrf" value="([^"]+)"', client.get("/account?lang=zh").text)
     assert found is not None
     answer = client.post(
         "/alarms/acknowledge", data={**form, "csrf": found[1]}, headers={"origin": "http://127.0.0.1:8600"}
@@ -112,7 +119,7 @@ def test_an_alarm_is_shown_and_acknowledged_elsewhere(client: TestClient) -> Non
 def test_a_day_that_a_gateway_has_not_told_of_is_no_day_without_disinfection(
     client: TestClient, campus: Hub
 ) -> None:
-    page = client.get("/disinfection").text
+    page = client.get("/disinfection?lang=zh").text
     cells = re.findall(r'<td class="mark is-(\w+)" title="([^"]+)"', page)
     assert cells
     days = len(cells) // 2

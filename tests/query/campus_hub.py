@@ -116,12 +116,12 @@ def opened(folder: Path) -> Hub:
 
 
 def filled(folder: Path) -> Hub:
-    """Eight days of the main on gw-1 and of its sub-meters on gw-2, up to ten o'clock; an excursion and the statements."""
+    """Eight days of the main on gw-1 and two of its sub-meters on gw-2, up to ten o'clock; an excursion and the statements."""
     found = opened(folder)
     start, end = found.midnight - 8 * DAY_MS, local_ms(found.site, "2026-11-18", "10:00")
     found.send("gw-1", found.meter(MAIN, start, end))
     for name in SUBS:
-        found.send("gw-2", found.meter(name, start, end))
+        found.send("gw-2", found.meter(name, found.midnight - 2 * DAY_MS, end))
     found.send("gw-2", [found.described(FRIDGE), *_fridge(found, end - DAY_MS, end), _excursion(end)])
     for gateway, points in (("gw-1", 1), ("gw-2", 4)):
         found.send(

@@ -129,6 +129,20 @@ def test_a_missing_slot_is_not_counted_as_nothing_used(campus: Hub) -> None:
     assert (slot.content, slot.value) == ("missing", None)
 
 
+@pytest.mark.parametrize("register", [0, 1, 999_999_999_999, 10**15 + 1])
+@pytest.mark.parametrize("name", [MAIN, "pv.energy_yield", "water-canteen.volume"])
+def test_registers_of_any_size_are_whole_steps_again(campus: Hub, name: str, register: int) -> None:
+    at = campus.midnight + 40 * QUARTER_MS
+    campus.send("gw-1", [campus.described(name), campus.slot(name, at, 7, register)])
+    with campus.reader.look() as snapshot:
+        row = snapshot.db.execute(
+            "SELECT i.steps, i.start_steps, i.end_steps FROM interval i JOIN point p USING (point_id)"
+            " WHERE p.name = ? AND i.start = ?",
+            (name, at),
+        ).fetchone()
+    assert row == (7, register, register + 7)
+
+
 def test_a_day_is_stated_when_every_gateway_has(campus: Hub) -> None:
     (only,) = campus.reader.statements()
     assert (only.day, only.made_at) == ("2026-11-16", None)
