@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.control import client
+from gateway.errors import ControlError
 
 
 class Collector:
@@ -17,4 +18,15 @@ class Collector:
     async def send(self, command: str, subject: str, body: dict[str, Any], *, user: str, key: str) -> None:
         await client.send(
             self._socket, client.Command(key=key, user=user, name=command, subject=subject, body=body)
+        )
+
+
+class Nobody:
+    """``Commands`` of a campus's hub, where no collector is: refuses, and says where to go."""
+
+    async def send(self, command: str, subject: str, body: dict[str, Any], *, user: str, key: str) -> None:
+        del body, user, key
+        raise ControlError(
+            f"{command} {subject}: 校区汇总不能下命令,请在所属网关的看板上操作 · a hub takes no commands, "
+            "use the pages of its gateway"
         )

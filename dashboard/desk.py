@@ -14,9 +14,12 @@ from dashboard.seams import Views
 from dashboard.words import DAY_MS, Figure, Times, figure
 from edge_config.schema import Device
 from edge_config.site import LoadedSite
+from gateway.query.hub.view import Hub
 from gateway.query.views import Slot
 
 STALE_MS = 5 * 60 * 1000
+HUB_STALE_MS = 35 * 60 * 1000
+"""A hub hears of a quarter-hour up to 20 minutes after its newest: twice that, less what is late anyway."""
 ENERGY, WATER, SOLAR = "active_energy_import", "water_volume", "active_energy_yield"
 
 
@@ -44,6 +47,10 @@ class Desk:
     @cached_property
     def times(self) -> Times:
         return Times(self.site.zone, self.language, self.now_ms)
+
+    @cached_property
+    def hub(self) -> Hub | None:
+        return self.views.hub()
 
     @cached_property
     def today(self) -> date:

@@ -16,7 +16,7 @@ from starlette.datastructures import URL
 
 from dashboard.accounts import Accounts, Session
 from dashboard.assets import Assets
-from dashboard.desk import STALE_MS, Desk
+from dashboard.desk import HUB_STALE_MS, STALE_MS, Desk
 from dashboard.gate import form_token
 from dashboard.language import CODES, Language, choose
 from dashboard.live import stamp
@@ -26,6 +26,7 @@ from gateway.query.views import Activity
 Theme = Literal["auto", "light", "dark"]
 THEMES: tuple[Theme, ...] = ("auto", "light", "dark")
 YEAR_S = 365 * 86400
+STRANGERS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def freshness(desk: Desk, data_at: int | None) -> Freshness:
         return Freshness("empty", "", "", "")
     age = desk.now_ms - data_at
     return Freshness(
-        "stale" if age > STALE_MS else "ok",
+        "stale" if age > (STALE_MS if desk.hub is None else HUB_STALE_MS) else "ok",
         desk.times.stamp(data_at),
         desk.times.iso(data_at),
         desk.times.span(age),
@@ -150,15 +151,34 @@ def _relative(url: URL) -> str:
 
 def shell(desk: Desk) -> dict[str, Any]:
     """What surrounds every page: the age of the data, what is running, how many alarms are open."""
-    newest = max(
-        (one.measured_at for one in desk.views.latest() if one.measured_at is not None), default=None
-    )
     return {
         "seen": desk.seen,
-        "freshness": freshness(desk, newest),
+        "hub": hub_card(desk),
+        "freshness": freshness(desk, _data_at(desk)),
         "progress": progress(desk.views.activity()),
         "alarm_count": len(desk.views.alarms("open")),
     }
+
+
+def hub_card(desk: Desk) -> dict[str, Any] | None:
+    """Whose data a campus page shows, how far each gateway's reaches, and what is in no figure."""
+    if desk.hub is None:
+        return None
+    words, times = desk.language, desk.times
+    lines = [
+        words("hub.never", gateway=one.gateway)
+        if one.data_at is None
+        else words("hub.gateway", gateway=one.gateway, at=times.stamp(one.data_at))
+        for one in desk.hub.gateways
+    ]
+    shown = words("comma").join(desk.hub.strangers[:STRANGERS_MAX])
+    return {"lines": lines, "strangers": len(desk.hub.strangers), "shown": shown}
+
+
+def _data_at(desk: Desk) -> int | None:
+    if desk.hub is not None:
+        return desk.hub.data_at
+    return max((one.measured_at for one in desk.views.latest() if one.measured_at is not None), default=None)
 
 
 def message(request: Request, status: int, key: str, detail: str = "") -> HTMLResponse:

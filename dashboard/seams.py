@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from edge_config.site import LoadedSite
 from gateway.query import views
+from gateway.query.hub.view import Hub
 from runtime.clock import Clock
 
 
@@ -76,6 +77,10 @@ class Views(Protocol):
     def statements(self, limit: int = 35) -> list[views.Statement]: ...
 
     def activity(self) -> views.Activity | None: ...
+
+    def hub(self) -> Hub | None:
+        """Set where the answers are of a whole campus, from its hub: without readings and present states."""
+        ...
 
     def change_token(self) -> object: ...
 

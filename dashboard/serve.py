@@ -17,7 +17,8 @@ from fastapi import FastAPI
 from dashboard.accounts import Accounts, read_setup_token
 from dashboard.app import create_app
 from dashboard.fresh import FreshParts
-from dashboard.seams import Parts
+from dashboard.seams import Parts, Views
+from edge_config.site import LoadedSite
 from gateway.errors import ConfigError
 from gateway.query.reader import Reader
 from runtime import logs
@@ -47,12 +48,13 @@ class Server(uvicorn.Server):
         yield
 
 
-async def serve(parts: Parts, door: Door) -> None:
-    """Until SIGINT or SIGTERM. Raises ConfigError when the port is taken or a file cannot be read."""
+async def serve(parts: Parts, door: Door, views_of: Callable[[LoadedSite], Views] | None = None) -> None:
+    """Until SIGINT or SIGTERM. ``views_of`` is the door of a site with more devices; the buffer's when left out. Raises
+    ConfigError when the port is taken or a file cannot be read."""
     listener = listen(door.host, door.port)
     accounts = Accounts(parts.database, parts.real_clock)
     link = login_link(parts, accounts, base_url(door, listener))
-    fresh = FreshParts(parts, lambda site: Reader(site, parts.clock))
+    fresh = FreshParts(parts, views_of or (lambda site: Reader(site, parts.clock)))
     app = create_app(parts, accounts=accounts, fresh=fresh)
     server = Server(configuration(app, door))
     if link:

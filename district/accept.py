@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from district import effects, gateways, incidents, points, received
+from district import effects, gateways, hub, incidents, points, received
 from district.contract import Fault, Receipt, Rejected
 from district.database import Connection, Database
 from district.judge import interval_starts, sort_out
@@ -39,6 +39,7 @@ def accept(database: Database, batch: Batch, now_ms: int, passage: Passage | Non
     database.make_room(interval_starts(batch))
     with database.transaction() as connection:
         if passage and passage.is_vouched:
+            hub.refuse_other_site(connection, batch.site)
             gateways.register(connection, batch.site, batch.gateway, batch.site, now_ms)
         locked = gateways.lock(connection, batch.site, batch.gateway)
         if locked is None:

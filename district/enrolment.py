@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from district import gateways, keys
+from district import gateways, hub, keys
 from district.contract import Enrolled
 from district.database import Connection, Database
 from district.gateways import KeyRow
@@ -22,9 +22,11 @@ def issue_token(
     at: int,
     valid_ms: int = int(TOKEN_HOURS * HOUR_MS),
 ) -> str:
-    """Enrol a gateway, or one more machine for a gateway that is there; the token is told once."""
+    """Enrol a gateway, or one more machine for a gateway that is there; the token is told once. Raises DistrictError for a
+    gateway of another campus than the one this is the hub of."""
     token = keys.new_token(site, gateway)
     with database.transaction() as connection:
+        hub.expect_same_site(connection, site)
         gateways.register(connection, site, gateway, name, at)
         gateways.add_token(connection, site, gateway, keys.digest(token), at + valid_ms)
     return token

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from district import months, overview, reads, school_reads
+from district import hub, months, overview, reads, school_reads
 from district.coefficients import SETS
 from district.contract import Fault
 from district.exports import export_routes
@@ -48,8 +48,9 @@ def _overview(router: APIRouter, service: Service) -> None:
         """Every school; ``sort``, ``dir`` (up, down), ``c`` (electricity, water) and ``kind`` say which and in what order."""
         reader = reader_of(service, language)
         try:
-            every, events = await service.read(
+            campus, every, events = await service.read(
                 lambda connection: (
+                    hub.site_of(connection),
                     school_reads.lines(connection, reader.now),
                     reads.open_events(connection),
                 )
@@ -57,7 +58,7 @@ def _overview(router: APIRouter, service: Service) -> None:
         except Refusal as refusal:
             return refused(reader, request, "unavailable", refusal.status)
         found = overview.overview(every, overview.order(sort, direction, commodity), kind or None)
-        return page("overview.html", reader, request, page=found, events=events)
+        return page("overview.html", reader, request, page=found, events=events, campus=campus)
 
 
 def _school(router: APIRouter, service: Service) -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from district import hub
 from district.app import create_app
+from district.database import DatabaseTrouble, open_database
 from district.queue.setting import QueueSetting
 from district.refusal import DistrictError
 from district.relay.limits import WAITING_MIB
@@ -41,6 +43,8 @@ class Settings:
     waiting_mib: int = WAITING_MIB
     queue: QueueSetting | None = None
     """The cluster that batches go through; None: they have their effect at once."""
+    is_hub: bool = False
+    """For the gateways of one campus, whose own pages read the database."""
 
     def is_alone(self, service: Service) -> bool:
         """No other process writes this database."""
@@ -121,6 +125,8 @@ async def service_of(settings: Settings, clock: Clock) -> AsyncIterator[Service]
 async def serve(settings: Settings, clock: Clock) -> None:
     """Serve until SIGINT or SIGTERM. Raises DistrictError when the port or the database cannot be had."""
     stop = stop_event()
+    if settings.is_hub:
+        _become_hub(settings.database, clock)
     with contextlib.closing(listen(settings.host, settings.port)) as listener:
         with_pages = settings.remote_pages or is_loopback(settings.host)
         async with (
@@ -132,6 +138,15 @@ async def serve(settings: Settings, clock: Clock) -> None:
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
             logs.get("district").info("district is listening", url=f"http://{host}:{port}", pages=with_pages)
             await stop.wait()
+
+
+def _become_hub(where: Path | str, clock: Clock) -> None:
+    with contextlib.closing(open_database(where)) as database:
+        try:
+            site = hub.take_role(database, clock.now_ms())
+        except DatabaseTrouble as error:
+            raise DistrictError(f"the database did not take the role of a hub: {error}; try again") from error
+    logs.get("district").info("this is a hub", site=site)
 
 
 async def consume(settings: Settings, queue: QueueSetting, clock: Clock) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from district.refusal import DistrictError
 
-VERSION = 5
+VERSION = 6
 
 TABLES = (
     """CREATE TABLE site (
@@ -130,6 +130,8 @@ STEPS = {
             made_at INTEGER NOT NULL, ends_at INTEGER,
             PRIMARY KEY (site_id, relay, key_id)) WITHOUT ROWID""",
     ),
+    # The one campus that this is the hub of; empty in a district.
+    6: ("CREATE TABLE hub (site_id TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID",),
 }
 """What brings a database of the version before to this one. A step that has shipped is never edited."""
 

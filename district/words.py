@@ -13,6 +13,10 @@ WORDS: dict[str, tuple[str, str]] = {
     **PAGE_WORDS,
     **SHEET_WORDS,
     "title": ("区教育局后勤数据平台", "District logistics data"),
+    "hub_of": (
+        "校区汇总:本机只接收 {site} 一个校区各网关的数据;其他学校的网关不予登记。",
+        "Hub: this takes in the gateways of the campus {site} alone; those of another site are refused.",
+    ),
     "schools": ("学校", "Schools"),
     "school": ("学校", "School"),
     "all_schools": ("全部学校", "All schools"),

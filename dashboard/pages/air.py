@@ -12,9 +12,16 @@ from edge_config.schema import Limit
 from gateway.query.views import Room, Series
 
 METRICS = ("co2", "pm25", "temperature", "humidity")
-ORDER = {"outside": 0, "advise": 1, "delayed": 2, "offline": 3, "ok": 4}
+ORDER = {"outside": 0, "advise": 1, "delayed": 2, "offline": 3, "unknown": 3, "ok": 4}
 AHEAD = 8
-STATES = {"outside": "alarm", "advise": "warn", "delayed": "off", "offline": "off", "ok": "ok"}
+STATES = {
+    "outside": "alarm",
+    "advise": "warn",
+    "delayed": "off",
+    "offline": "off",
+    "unknown": "off",
+    "ok": "ok",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ def build(desk: Desk) -> dict[str, Any]:
             _room(desk, room) for room in sorted(rooms, key=lambda room: (ORDER[room.state], _badness(room)))
         ],
         "bad": sum(room.state == "outside" for room in rooms),
-        "known": sum(room.state not in {"offline", "delayed"} for room in rooms),
+        "known": sum(room.state not in {"offline", "delayed", "unknown"} for room in rooms),
         "metric": metric,
         "metrics": [(name, desk.language(f"air.metric.{name}")) for name in METRICS],
         "unit": QUANTITIES[metric].unit,

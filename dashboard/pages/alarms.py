@@ -25,6 +25,7 @@ class AlarmRow:
     lasted: str
     is_open: bool
     acknowledged: str
+    is_acknowledged_here: bool
 
 
 def alarm_rows(desk: Desk, alarms: list[Alarm]) -> list[AlarmRow]:
@@ -53,6 +54,7 @@ def _row(desk: Desk, alarm: Alarm) -> AlarmRow:
         times.span((alarm.end if alarm.end is not None else desk.now_ms) - alarm.start),
         alarm.state == "open",
         seen,
+        desk.hub is None,
     )
 
 

@@ -10,8 +10,8 @@ from dashboard.pictures import Picture, picture
 from dashboard.words import DAY_MS, HOUR_MS, Figure
 from gateway.query.views import ColdUnit, Slot
 
-STATES = {"ok": "ok", "outside": "alarm", "delayed": "off", "offline": "off"}
-ORDER = {"outside": 0, "delayed": 1, "offline": 2, "ok": 3}
+STATES = {"ok": "ok", "outside": "alarm", "delayed": "off", "offline": "off", "unknown": "off"}
+ORDER = {"outside": 0, "delayed": 1, "offline": 2, "unknown": 2, "ok": 3}
 QUARTER_MS = 900_000
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from dashboard.desk import Desk
 from dashboard.period import day_start
+from dashboard.words import DASH
 from gateway.query.views import DisinfectionRun, DisinfectionUnit
 
 DAYS = 14
@@ -21,8 +22,8 @@ class UnitRow:
     place: str
     state: str
     word: str
-    runs: int
-    complete: int
+    runs: str
+    complete: str
     last: str
 
 
@@ -70,11 +71,17 @@ def build(desk: Desk) -> dict[str, Any]:
 def _unit(desk: Desk, unit: DisinfectionUnit) -> UnitRow:
     state, word = _unit_state(desk, unit)
     last = desk.times.stamp(unit.last_end)
-    return UnitRow(unit.name, desk.place(unit.space), state, word, unit.runs_today, unit.complete_today, last)
+    runs, complete = _count(desk, unit.runs_today), _count(desk, unit.complete_today)
+    return UnitRow(unit.name, desk.place(unit.space), state, word, runs, complete, last)
+
+
+def _count(desk: Desk, runs: int) -> str:
+    """At a hub none may mean that its gateway has not told yet."""
+    return DASH if desk.hub is not None and not runs else str(runs)
 
 
 def _unit_state(desk: Desk, unit: DisinfectionUnit) -> tuple[str, str]:
-    if unit.state in {"offline", "delayed"}:
+    if unit.state in {"offline", "delayed"} or (unit.state == "unknown" and not unit.runs_today):
         return "off", desk.language(f"disinfection.{unit.state}")
     if unit.state == "running":
         return "ok", desk.language("disinfection.unit_running")
@@ -114,8 +121,18 @@ def _mark(desk: Desk, runs: list[DisinfectionRun], day: date) -> Mark:
         return Mark("✓", "ok", words("disinfection.complete"))
     if any(run.complete is False for run in runs):
         return Mark("!", "warn", words("disinfection.short"))
+    if _is_untold(desk, day):
+        return Mark("·", "off", words("disinfection.unknown"))
     if day == desk.today or not desk.is_school_day(day):
         return Mark(
             "·", "off", words("disinfection.not_due" if day != desk.today else "disinfection.not_yet")
         )
     return Mark("✗", "alarm", words("disinfection.none"))
+
+
+def _is_untold(desk: Desk, day: date) -> bool:
+    """A day that a gateway of the campus may still tell of: nothing is known of it, which is not that nothing was done."""
+    if desk.hub is None:
+        return False
+    ends = [gateway.data_at for gateway in desk.hub.gateways]
+    return not ends or any(end is None or desk.times.local(end).date() <= day for end in ends)

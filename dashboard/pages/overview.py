@@ -22,7 +22,7 @@ from dashboard.pages.parts import (
 from dashboard.pages.upload import UplinkCard, uplink_card
 from dashboard.period import span
 from dashboard.pictures import Picture, picture
-from dashboard.words import DAY_MS, HOUR_MS, Change, Figure, percent
+from dashboard.words import DASH, DAY_MS, HOUR_MS, Change, Figure, percent
 from gateway.query.views import Overview
 
 TODO_MAX, BUILDINGS_MAX = 6, 6
@@ -159,6 +159,8 @@ def _tiles(desk: Desk, overview: Overview, states: Counter[str]) -> list[Tile]:
 
 
 def _air(desk: Desk, overview: Overview) -> Tile:
+    if desk.hub is not None:
+        return _unheard(desk, "tile-air", "/air", "wind", "air", len(overview.rooms))
     bad = sum(room.state == "outside" for room in overview.rooms)
     silent = sum(room.state in {"offline", "delayed"} for room in overview.rooms)
     state = "warn" if bad else "ok" if overview.rooms and silent < len(overview.rooms) else "off"
@@ -177,6 +179,8 @@ def _air(desk: Desk, overview: Overview) -> Tile:
 
 
 def _cold(desk: Desk, overview: Overview) -> Tile:
+    if desk.hub is not None:
+        return _unheard(desk, "tile-cold", "/canteen", "snow", "cold", len(overview.cold))
     bad = sum(unit.state == "outside" for unit in overview.cold)
     silent = sum(unit.state in {"offline", "delayed"} for unit in overview.cold)
     state = "alarm" if bad else "off" if silent or not overview.cold else "ok"
@@ -196,6 +200,8 @@ def _cold(desk: Desk, overview: Overview) -> Tile:
 
 def _disinfection(desk: Desk, overview: Overview) -> Tile:
     units = overview.disinfection
+    if desk.hub is not None:
+        return _unheard(desk, "tile-disinfection", "/disinfection", "shield", "disinfection", len(units))
     done = sum(unit.complete_today > 0 for unit in units)
     short = sum(unit.runs_today > unit.complete_today for unit in units)
     state = "warn" if short else "ok" if done and done == len(units) else "off"
@@ -217,6 +223,8 @@ def _disinfection(desk: Desk, overview: Overview) -> Tile:
 
 def _devices(desk: Desk, overview: Overview, states: Counter[str]) -> Tile:
     total, online = overview.devices_total, overview.devices_online
+    if online is None:
+        return _unheard(desk, "tile-devices", "/devices", "chip", "devices", total)
     lost = states["offline"] + states["suspect"]
     state = "warn" if lost else "ok" if total and online == total else "off"
     key = "silent" if state == "off" and total else state
@@ -232,6 +240,13 @@ def _devices(desk: Desk, overview: Overview, states: Counter[str]) -> Tile:
         state,
         word,
     )
+
+
+def _unheard(desk: Desk, tile: str, href: str, icon: str, label: str, of: int) -> Tile:
+    """A present state that is not known here."""
+    commodity = {"cold": "canteen", "devices": "plain"}.get(label, label)
+    word = desk.language("hub.no_present")
+    return Tile(tile, href, commodity, icon, desk.language(f"overview.{label}"), DASH, str(of), "off", word)
 
 
 def _uplinks(desk: Desk, overview: Overview) -> list[UplinkCard]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +15,10 @@ from gateway.cli.options import clock_options, clock_setting, site_argument
 from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dashboard.seams import Parts
+    from dashboard.seams import Parts, Views
     from dashboard.serve import Door
     from edge_config.site import LoadedSite
-    from runtime.clock import ClockSetting
+    from runtime.clock import Clock, ClockSetting
 
 
 @click.command()
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
     help="Certificate chain; with --tls-key the pages are served by HTTPS.",
 )
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Private key of the certificate.")
+@click.option(
+    "--hub",
+    metavar="DATABASE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Show a whole campus (校区汇总) from the database of its `district --role hub`, on this machine.",
+)
 @clock_options
 def dashboard(
     site: Path,
@@ -45,10 +53,12 @@ def dashboard(
     setup_token_file: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
+    hub: Path | None,
     clock_rate: float,
     clock_start: str | None,
 ) -> None:
     """Serve the campus pages (看板) until Ctrl-C. A login link is printed until somebody has set a password."""
+    from dashboard.commands import Nobody
     from dashboard.serve import Door, serve
     from gateway.cli.sites import open_site
     from runtime import logs
@@ -58,7 +68,20 @@ def dashboard(
     listen = loaded.file.dashboard
     door = Door(host or listen.host, listen.port if port is None else port, tls_cert, tls_key)
     _check(door)
-    asyncio.run(serve(_parts(loaded, door, clock_setting(clock_rate, clock_start), setup_token_file), door))
+    parts = _parts(loaded, door, clock_setting(clock_rate, clock_start), setup_token_file)
+    if hub is None:
+        asyncio.run(serve(parts, door))
+        return
+    views_of = _hub_views(hub, parts.clock)
+    campus = replace(parts, views=views_of(loaded), commands=Nobody())
+    campus.views.hub()  # refused now rather than on every page
+    asyncio.run(serve(campus, door, views_of))
+
+
+def _hub_views(path: Path, clock: Clock) -> Callable[[LoadedSite], Views]:
+    from gateway.query.hub.reader import HubReader
+
+    return lambda site: HubReader(site, clock, path)
 
 
 def _check(door: Door) -> None:

@@ -29,6 +29,13 @@ PORT = 8610
     is_flag=True,
     help="Serve pages, totals and metrics on an address others can reach; there is no login, put one in front.",
 )
+@click.option(
+    "--role",
+    type=click.Choice(["district", "hub"]),
+    default="district",
+    show_default=True,
+    help="hub (校区汇总): the gateways of one campus upload here, and its dashboard reads the database.",
+)
 @relay_options
 @ingest_options
 @clock_options
@@ -41,6 +48,7 @@ def district(
     host: str,
     port: int,
     allow_remote_pages: bool,
+    role: str,
     relay_to: tuple[str, ...],
     relay_key_file: tuple[Path, ...],
     relay_name: tuple[str, ...],
@@ -67,7 +75,7 @@ def district(
 
     logs.configure("district")
     clock = SystemClock(clock_setting(clock_rate, clock_start))
-    settings = Settings(where, host, port, allow_remote_pages, upstreams, relay_mib_max, queue)
+    settings = Settings(where, host, port, allow_remote_pages, upstreams, relay_mib_max, queue, role == "hub")
     try:
         asyncio.run(serve(settings, clock))
     except DistrictError as error:

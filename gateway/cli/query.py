@@ -213,7 +213,7 @@ def completeness(asked: Asked, level: str, start: str | None, end: str | None, a
     _show(as_json, rows, ("day", "subject", "due", "measured", "estimated", "missing", "delivered", "完整率", "上传率"), (
         (
             row.day, row.subject, row.due, row.measured, row.estimated, row.missing, row.delivered,
-            percent(row.measured / row.due), percent(row.delivered / row.due),
+            percent(row.measured / row.due), "—" if row.delivered is None else percent(row.delivered / row.due),
         )
         for row in rows
     ))  # fmt: skip

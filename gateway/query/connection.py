@@ -26,7 +26,13 @@ STEPS_BETWEEN_LOOKS = 10_000  # of SQLite's virtual machine; well below a millis
 def snapshot_of(path: Path, deadline_s: float) -> Iterator[sqlite3.Connection]:
     """A connection inside one read transaction. Raises QueryTimeoutError past the deadline and StoreError, naming the
     file, when the buffer cannot be read."""
-    connection = _open(path, deadline_s)
+    with within(_open(path, deadline_s), path, deadline_s) as connection:
+        yield connection
+
+
+@contextmanager
+def within(connection: sqlite3.Connection, path: Path, deadline_s: float) -> Iterator[sqlite3.Connection]:
+    """``connection`` until the deadline, then closed; errors are named as those of the file ``path``."""
     ends_at = REAL_CLOCK.monotonic_s() + deadline_s
     connection.set_progress_handler(lambda: REAL_CLOCK.monotonic_s() > ends_at, STEPS_BETWEEN_LOOKS)
     try:
@@ -47,7 +53,7 @@ def snapshot_of(path: Path, deadline_s: float) -> Iterator[sqlite3.Connection]:
 
 def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
     if not path.exists():
-        return _empty()
+        return empty_buffer()
     try:
         connection = sqlite3.connect(
             f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=timeout_s
@@ -64,12 +70,12 @@ def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
             f"{path}: cannot read the buffer: {error}; check who may read it and its folder"
         ) from error
     connection.close()
-    return _empty()
+    return empty_buffer()
 
 
-def _empty() -> sqlite3.Connection:
+def empty_buffer(timeout_s: float = 5.0) -> sqlite3.Connection:
     """What a buffer looks like before the collector's first start: every table, no row."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = sqlite3.connect("file::memory:", uri=True, isolation_level=None, timeout=timeout_s)
     for statements in STEPS.values():
         for statement in statements:
             connection.execute(statement)

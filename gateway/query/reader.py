@@ -39,6 +39,7 @@ from gateway.query import (
     uplinks,
     views,
 )
+from gateway.query.hub.view import Hub
 from gateway.query.snapshot import Snapshot
 from runtime.clock import Clock
 
@@ -209,6 +210,10 @@ class Reader:
         """The seqs of changes of which a newer revision is stored."""
         with self.look() as snapshot:
             return replaced.replaced(snapshot, changes)
+
+    def hub(self) -> Hub | None:
+        """What a hub knows of its gateways; a gateway's own buffer is none."""
+        return None
 
     def change_token(self) -> str:
         """Differs when anything shown may have changed; opens nothing."""

@@ -87,7 +87,8 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A classroom's air now. ``state``: ok, advise, outside, delayed, offline. ``why`` names the limits that are broken."""
+    """A classroom's air now. ``state``: ok, advise, outside, delayed, offline, unknown (at a hub).
+    ``why`` names the limits that are broken."""
 
     space: str
     name: str
@@ -228,7 +229,7 @@ class Completeness:
     measured: int
     estimated: int
     missing: int
-    delivered: int
+    delivered: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +250,7 @@ class Statement:
     """零报告 as it was handed over: the fields of ``district.contract.StatementBody``."""
 
     day: str
-    made_at: int
+    made_at: int | None
     revision: int
     body: dict[str, Any]
 
@@ -378,7 +379,7 @@ class Overview:
     cold: list[ColdUnit]
     disinfection: list[DisinfectionUnit]
     devices_total: int
-    devices_online: int
+    devices_online: int | None
     alarms: list[Alarm]
     uplinks: list[UplinkRow]
     activity: Activity | None

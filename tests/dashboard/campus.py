@@ -18,6 +18,7 @@ from dashboard.period import day_start
 from devices.quantities import QUANTITIES
 from edge_config.site import LoadedSite
 from gateway.query import views
+from gateway.query.hub.view import Hub
 from runtime.clock import parse_utc
 
 NOW = parse_utc("2026-11-20T10:20:00+08:00")  # a Friday, in the third lesson
@@ -359,6 +360,9 @@ class Campus:
 
     def activity(self) -> views.Activity | None:
         return self.activity_now
+
+    def hub(self) -> Hub | None:
+        return None
 
     def change_token(self) -> str:
         return self.token

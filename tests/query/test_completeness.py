@@ -112,7 +112,7 @@ def test_delivered_ahead_of_the_cursor_counts_and_sent_without_receipts_never_do
         "INSERT INTO uplink_range VALUES ('district', ?, ?)", [(seqs[9], seqs[11]), (seqs[20], seqs[21])]
     )
 
-    def said() -> tuple[int, list[str]]:
+    def said() -> tuple[int | None, list[str]]:
         found = {row.subject: row for row in campus.reader.completeness(DAY, DAY, "point")}
         slots = campus.reader.ledger(point, campus.midnight, campus.midnight + 40 * QUARTER_MS)
         return found[point].delivered, [slot.delivered["district"] for slot in slots]
