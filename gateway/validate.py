@@ -139,7 +139,7 @@ class Validator:
             if bounds is None:
                 rejections.append(Rejection(reading.point, UNKNOWN_POINT, repr(reading.value)))
                 continue
-            result = _judge(bounds, reading, self._newest.get(reading.point), exempt_clock)
+            result = self._judged(bounds, reading, exempt_clock)
             if result is not reading and result.reason is not None:
                 rejections.append(Rejection(reading.point, result.reason, _example(reading)))
             if bounds.rise_per_ms is not None:
@@ -151,12 +151,20 @@ class Validator:
         points, measured_at, received_at, values, _, _ = group
         fresh = [Reading(points[at], measured_at, received_at, values[at]) for at in limited]
         for reading in fresh:
-            bounds, previous = self._bounds[reading.point], self._newest.get(reading.point)
-            if _judge(bounds, reading, previous, exempt_clock=True) is not reading:
+            if self._judged(self._bounds[reading.point], reading, exempt_clock=True) is not reading:
                 return True
         for reading in fresh:
             self._remember(reading)
         return False
+
+    def _judged(self, bounds: _Bounds, reading: Reading, exempt_clock: bool) -> Reading:
+        """By the point's newest; where its register fell and nothing has gone on from there yet, what does not go on from
+        before the fall either must be near the fallen one: a rollover makes no garbage behind it plausible."""
+        newest, fallen = self._newest.get(reading.point), self._fallen.get(reading.point)
+        result = _judge(bounds, reading, newest, exempt_clock)
+        if result is reading and fallen is not None and not _goes_on(newest, reading):
+            return _judge(bounds, reading, fallen, exempt_clock)
+        return result
 
     def _lot(self, points: tuple[str, ...]) -> _Lot:
         bounds = [self._bounds.get(point) for point in points]

@@ -205,6 +205,17 @@ def test_a_counter_that_was_reset_goes_on_from_there() -> None:
     assert [one.reason for one in found] == [None, None, None, None, "rate"]
 
 
+def test_garbage_behind_a_rollover_is_too_fast_although_it_is_below_the_old_register() -> None:
+    validator = Validator({"m.p": point(Kind.COUNTER, rate=60.0, step="0.001")})
+    values = [4_294_967.276, 0.025, 1_360_229.203, 0.036, 0.052]
+    told = [
+        validator.judge_all(groups_of([reading(value, NOW + 60_000 * at)])) for at, value in enumerate(values)
+    ]
+    assert [one.groups[0].quality for one in told] == [
+        Quality.GOOD, Quality.GOOD, Quality.UNCERTAIN, Quality.GOOD, Quality.GOOD,
+    ]  # fmt: skip
+
+
 def test_what_a_counter_said_before_a_start_judges_its_first_reading() -> None:
     validator = Validator({"m.p": point(Kind.COUNTER, rate=60.0)})
     validator.recall([reading(100.0)])
