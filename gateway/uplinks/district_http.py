@@ -25,7 +25,7 @@ from gateway.uplinks.packing import MAY_NOT_KNOW_ZSTD, Encoding, best, packed
 from gateway.uplinks.probe import Probe, probe_of
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.signing import authorization
-from gateway.uplinks.verdict import Keep, Reply, Trouble, Verdict, judge
+from gateway.uplinks.verdict import Delivered, Keep, Reply, Trouble, Verdict, judge
 from runtime import logs
 from runtime.clock import Clock
 
@@ -34,6 +34,8 @@ KEEP_ALIVE_S = 4.0
 """Below what servers usually keep an idle connection for, so that none is used while the other side closes it."""
 REPLY_BYTES_MAX = 64 * 1024
 KEY_LENGTH_MAX = 4096
+UNPROCESSABLE = 422
+"""With which a district that could read a batch says that a record of it is no record."""
 HEADERS = {"content-type": "application/json", "accept-encoding": "identity"}
 
 
@@ -147,6 +149,7 @@ class DistrictSender:
         self._wire, self._identity, self._clock = wire, identity, clock
         self._encoded: tuple[Stretch, EncodedBatch] | None = None
         self._encoding = best()
+        self._knows_zstd = False
         self.name = wire.url
 
     def digest(self, stretch: Stretch) -> bytes:
@@ -165,18 +168,23 @@ class DistrictSender:
         batch = self._batch(stretch)
         self._encoded = None
         try:
-            reply = await self._posted(batch.body)
+            reply = await self._posted(batch)
         except PostError as error:
             return Keep(error.trouble, str(error), error.cure)
-        return judge(reply, batch, self._clock.now_ms())
+        verdict = judge(reply, batch, self._clock.now_ms())
+        self._knows_zstd |= self._encoding == "zstd" and isinstance(verdict, Delivered)
+        return verdict
 
-    async def _posted(self, body: bytes) -> Reply:
+    async def _posted(self, batch: EncodedBatch) -> Reply:
         """What zstd is refused for is asked once more as gzip, whose answer alone condemns a record: a district that does not
-        know zstd calls the whole batch invalid. One that takes gzip instead is told gzip from then on."""
-        reply = await self._wire.post(packed(body, self._encoding), self._encoding)
+        know zstd calls the whole batch invalid. One that takes gzip instead is told gzip from then on. Where zstd got
+        through before, a batch is halved on its word, and only a record that stands alone is asked of again."""
+        reply = await self._wire.post(packed(batch.body, self._encoding), self._encoding)
         if self._encoding == "gzip" or reply.status not in MAY_NOT_KNOW_ZSTD:
             return reply
-        again = await self._wire.post(packed(body, "gzip"), "gzip")
+        if self._knows_zstd and reply.status == UNPROCESSABLE and len(batch.seqs) > 1:
+            return reply
+        again = await self._wire.post(packed(batch.body, "gzip"), "gzip")
         if again.status not in MAY_NOT_KNOW_ZSTD:
             self._encoding = "gzip"
             logs.get("uplink").info("the receiver does not take zstd, gzip from here on", to=self.name)
