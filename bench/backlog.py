@@ -25,7 +25,7 @@ from bench import child
 from bench.child import ROOT
 from bench.measure import RUNS
 from district import enrolment
-from district.database import open_database
+from district.store.database import open_database
 
 HOURS = 72.0
 SITE, JOB = ("5", "3", "10", "1"), ("10", "5", "1", "1")

@@ -19,7 +19,7 @@ from edge_config.schema import SiteFile
 from edge_config.site import LoadedSite
 from gateway import app
 from gateway.cli import main, sites
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.model import Readings
 from runtime import logs
 from runtime.clock import SystemClock

@@ -25,8 +25,8 @@ from bench.child import ROOT
 from bench.district_feed import POINTS, intervals
 from bench.measure import RUNS
 from district import enrolment
-from district.database import Row, open_database
-from district.effects import INTERVAL
+from district.store.database import Row, open_database
+from district.store.effects import INTERVAL
 from tests.district.postgresql import server
 
 BATCH = 1000

@@ -20,10 +20,10 @@ from zoneinfo import ZoneInfo
 
 import httpx2
 
-from district import effects
 from district.app import create_app
-from district.database import Connection, Database, Row, open_database
 from district.service import Service
+from district.store import effects
+from district.store.database import Connection, Database, Row, open_database
 from runtime.clock import SystemClock
 
 NOW = int(datetime(2026, 11, 22, 6, tzinfo=UTC).timestamp() * 1000)

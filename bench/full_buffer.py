@@ -21,12 +21,12 @@ from bench.child import ROOT
 from bench.measure import RUNS
 from edge_config.schema import SiteFile
 from edge_config.site import LoadedSite
-from gateway.accounts import Accounts
+from gateway.book.accounts import Accounts
 from gateway.intervals import roll_up
 from gateway.model import QUARTER_MS, Content, Interval, Period, Readings
-from gateway.opening import Opening
 from gateway.points import build_points
 from gateway.query.reader import Reader
+from gateway.recovery.opening import Opening
 from gateway.store import intervals
 from gateway.store.database import open_writer
 from gateway.store.new_rows import NewRows

@@ -18,7 +18,7 @@ from bench.modbus_bare import BUSES, INTERVAL_S, PER_TICK, POINTS, TICKS, UNITS,
 from devices.profile import ModbusProfile, parse
 from edge_config.schema import SiteFile
 from edge_config.site import LoadedSite
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.points import build_points
 from gateway.sources.poll import build_bus, run_bus
 from runtime import memory

@@ -27,7 +27,7 @@ from bench.mqtt_publisher import DEVICES
 from devices.profile import MqttProfile, parse
 from edge_config.schema import SiteFile
 from edge_config.site import LoadedSite
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.points import build_points
 from gateway.sources.mqtt import build_broker, run_broker
 from runtime import memory

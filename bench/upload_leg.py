@@ -25,8 +25,8 @@ from bench.measure import RUNS
 from edge_config.schema import SiteFile
 from edge_config.site import LoadedSite
 from edge_config.uplinks import HttpUplink
-from gateway.feed import BufferFeed
-from gateway.ingest import Door
+from gateway.delivery.feed import BufferFeed
+from gateway.door.ingest import Door
 from gateway.store import database
 from gateway.store.changes import ChangeLog
 from gateway.uplinks.district_http import DistrictHttp, DistrictSender

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from district import effects, gateways, hub, incidents, points, received
+from district import hub
 from district.contract import Fault, Receipt, Rejected
-from district.database import Connection, Database
 from district.judge import interval_starts, sort_out
 from district.parcel import Parcel
-from district.ranges import overlaps
 from district.records import Batch, PointBody
 from district.refusal import Refusal
 from district.relay import outbox
 from district.relay.outbox import Onward
+from district.store import effects, gateways, incidents, points, received
+from district.store.database import Connection, Database
+from district.store.ranges import overlaps
 
 DAY_MS = 24 * 60 * 60 * 1000
 

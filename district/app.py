@@ -16,7 +16,7 @@ from district.contract import Fault, Problem
 from district.guard import SecurityHeaders
 from district.keys import SCHEME
 from district.openapi import document
-from district.pages import page_routes
+from district.pages.routes import page_routes
 from district.refusal import STATUS, Refusal
 from district.service import Service
 from runtime import logs
@@ -39,7 +39,7 @@ def create_app(service: Service, *, with_pages: bool = True) -> ASGIApp:
     if with_pages:
         app.include_router(reading_routes(service))
         app.include_router(page_routes(service), include_in_schema=False)
-        app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+        app.mount("/static", StaticFiles(directory=Path(__file__).parent / "pages" / "static"))
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     _answer_in_one_shape(app)
     return SecurityHeaders(app)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from district import gateways, hub, keys
+from district import hub, keys
 from district.contract import Enrolled
-from district.database import Connection, Database
-from district.gateways import KeyRow
 from district.refusal import DistrictError
+from district.store import gateways
+from district.store.database import Connection, Database
+from district.store.gateways import KeyRow
 
 HOUR_MS = 60 * 60 * 1000
 TOKEN_HOURS = 24.0

@@ -6,8 +6,8 @@ Knows the one site it is for and the index those pages need. A hub is a file on 
 from __future__ import annotations
 
 from district.contract import Fault
-from district.database import Connection, Database
 from district.refusal import DistrictError, Refusal
+from district.store.database import Connection, Database
 
 INDEX = "CREATE INDEX IF NOT EXISTS interval_by_point ON interval (site_id, point, period, start, content)"
 """Questions of a campus are about one point over a span, how much of it is known first; those of a district are about all

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from district.contract import Fault, Millis
-from district.database import Connection
 from district.refusal import Refusal
 from district.spans import LAST_MS, day_bounds
+from district.store.database import Connection
 
 LIMIT_MAX = 1000
 Period = Literal["15min", "hour", "day", "month"]

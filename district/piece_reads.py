@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from district.database import Connection, Row
 from district.months import Day, Month
 from district.pieces import Meter, Piece
 from district.spans import QUARTER_MS
+from district.store.database import Connection, Row
 
 NAMED_MAX = 40
 """More points than this are read by the stretch of their key and not one by one."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from district.database import Connection, Row
 from district.figures import (
     Amount,
     Completeness,
@@ -18,6 +17,7 @@ from district.figures import (
     on_step,
 )
 from district.spans import QUARTER_MS, Spans, spans
+from district.store.database import Connection, Row
 
 ELECTRICITY = ("active_energy_import", "kWh")
 WATER = ("water_volume", "m³")

@@ -16,13 +16,13 @@ from starlette.types import ASGIApp
 
 from district import hub
 from district.app import create_app
-from district.database import DatabaseTrouble, open_database
 from district.queue.setting import QueueSetting
 from district.refusal import DistrictError
 from district.relay.limits import WAITING_MIB
 from district.relay.outbox import Onward
 from district.relay.running import Upstream, onward_of, relaying
 from district.service import Service
+from district.store.database import DatabaseTrouble, open_database
 from runtime import logs
 from runtime.clock import Clock
 from runtime.stop import stop_event

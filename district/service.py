@@ -12,10 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from district import body, enrolment, gateways, keys, relays
+from district import body, enrolment, keys
 from district.accept import Passage, accept
 from district.contract import Enrolled, Fault, Receipt
-from district.database import Connection, DatabaseTrouble, open_database
 from district.keys import Signed
 from district.metrics import Metrics
 from district.parcel import Parcel
@@ -23,6 +22,8 @@ from district.rates import BATCHES, ENROLMENTS, Buckets
 from district.records import Batch
 from district.refusal import DistrictError, Refusal
 from district.relay.outbox import Onward
+from district.store import gateways, relays
+from district.store.database import Connection, DatabaseTrouble, open_database
 from runtime import logs
 from runtime.clock import Clock
 

@@ -15,24 +15,24 @@ from typing import Any
 
 from edge_config.schema import Bus, Device
 from edge_config.site import LoadedSite
-from gateway.adoption import Adoption
-from gateway.buffer_commands import buffer_handlers
 from gateway.candidate import Candidate
-from gateway.commands import handlers
+from gateway.commands.adoption import Adoption
+from gateway.commands.buffer import buffer_handlers
+from gateway.commands.plant import handlers
+from gateway.commands.uplinks import uplink_handlers
 from gateway.control.server import ControlServer
-from gateway.delivery import deliver, scrub
+from gateway.delivery.run import deliver, scrub
+from gateway.door.ingest import Door
 from gateway.errors import ConfigError
-from gateway.ingest import Door
 from gateway.metrics import health_of, registry_of
 from gateway.points import build_points
-from gateway.salvaging import salvage_waiting
+from gateway.recovery.salvaging import salvage_waiting
 from gateway.sources.mqtt import BrokerSource, build_broker, mqtt_device, run_broker
 from gateway.sources.poll import build_bus, run_bus
 from gateway.sources.polled import AnyDevice
 from gateway.sources.recording import Recorder
 from gateway.sources.seam import Exchange
 from gateway.store import candidates
-from gateway.uplink_commands import uplink_handlers
 from gateway.uplinks.national.figures import CentreMetrics
 from runtime import logs, memory
 from runtime.clock import Clock

@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.upkeep import BufferFigures
+from gateway.door.upkeep import BufferFigures
 
 
 class BufferMetrics(Collector):

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from gateway.buffer_metrics import BufferMetrics, facts
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from runtime.clock import Clock
 from runtime.health import Health
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from district import body
 from district.accept import Passage, accept
 from district.contract import Fault, Receipt
-from district.database import DatabaseTrouble
 from district.queue import refused
 from district.queue.stream import BEAT_S, LANES, Stream, Waiting
 from district.records import Batch
 from district.refusal import DistrictError, Refusal
 from district.service import Service
+from district.store.database import DatabaseTrouble
 from runtime import logs
 
 WAIT_S_MAX = 10.0

@@ -12,17 +12,18 @@ from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 
-from district import body, keys, received
+from district import body, keys
 from district.contract import Fault, Receipt
-from district.database import Connection
 from district.keys import Signed
 from district.parcel import Parcel
 from district.queue.stream import Stream
-from district.ranges import overlaps
 from district.records import Batch
 from district.refusal import Refusal
 from district.relay.outbox import Onward
 from district.service import Service, check_identity, unauthorized
+from district.store import received
+from district.store.database import Connection
+from district.store.ranges import overlaps
 from runtime.clock import Clock
 
 KEY_GOOD_S = 3600.0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from district.contract import Problem
-from district.database import Connection
 from district.parcel import Parcel
 from district.records import Batch
+from district.store.database import Connection
 
 
 def keep(connection: Connection, batch: Batch, parcel: Parcel, problem: Problem, at: int) -> None:

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from district.database import Connection, DatabaseTrouble
 from district.refusal import Refusal
 from district.relay import limits, outbox
 from district.relay.answer import Outcome, Reply, Stop, Taken, Wait, judge
 from district.relay.outbox import Kept, Lane
 from district.relay.wire import NoAnswer
+from district.store.database import Connection, DatabaseTrouble
 from runtime import logs
 from runtime.clock import Clock
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from district import gateways
 from district.contract import RECEIVED_MAX, Fault, Receipt
-from district.database import Connection
 from district.parcel import Parcel
-from district.ranges import Range, without
 from district.records import Batch
 from district.refusal import Refusal
 from district.relay.limits import CLAIM_MS, FULL_RETRY_S, LANES_MAX
+from district.store import gateways
+from district.store.database import Connection
+from district.store.ranges import Range, without
 
 _LANE = "site_id = ? AND gateway_id = ?"
 _CURSOR = f"{_LANE} AND epoch = ? AND upstream = ?"

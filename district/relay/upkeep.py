@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from district import gateways
-from district.database import Connection
 from district.relay.outbox import prune
 from district.relay.outbox import upstreams as known_upstreams
+from district.store import gateways
+from district.store.database import Connection
 
 _CURSOR = "site_id = ? AND gateway_id = ? AND epoch = ? AND upstream = ?"
 

@@ -12,9 +12,9 @@ from edge_config.site import LoadedSite
 
 async def salvage_offline(site: LoadedSite, file: Path, shown: Callable[[int, int], None]) -> dict[str, Any]:
     """Bring one file's rows; a file that waited for it gets its new name."""
-    from gateway.ingest import Door
+    from gateway.door.ingest import Door
     from gateway.points import build_points
-    from gateway.salvaging import salvage
+    from gateway.recovery.salvaging import salvage
     from gateway.store.aside import finish, waiting
     from runtime.clock import SystemClock
 

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 import click
 
-from district import enrolment, keys, points
-from district.database import POSTGRESQL, Database, DatabaseTrouble, open_database
+from district import enrolment, keys
 from district.refusal import DistrictError
+from district.store import points
+from district.store.database import POSTGRESQL, Database, DatabaseTrouble, open_database
 from gateway.errors import ConfigError
 from runtime.clock import SystemClock, format_utc
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from district import relays
-from district.database import Database
+from district.store import relays
+from district.store.database import Database
 from gateway.cli.district_keys import check_ids, database_option, with_database
 from gateway.errors import ConfigError
 from runtime.clock import format_utc

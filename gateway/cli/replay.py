@@ -37,8 +37,8 @@ def replay(
     """
     from gateway.cli.progress import Progress
     from gateway.cli.sites import open_site
-    from gateway.replay import Header
-    from gateway.replay import replay as take_in
+    from gateway.door.replay import Header
+    from gateway.door.replay import replay as take_in
     from runtime import logs
     from runtime.clock import SystemClock
 

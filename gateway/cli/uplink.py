@@ -209,8 +209,8 @@ def shown(content: bytes, *, as_hex: bool = False) -> str:
 
 async def _with_sender(site: LoadedSite, one: Uplink, ask: Any) -> Any:
     """``ask`` the sender of an uplink, as the collector would make it."""
-    from gateway.delivery import with_paths
-    from gateway.feed import FeedReader
+    from gateway.delivery.feed import FeedReader
+    from gateway.delivery.run import with_paths
     from gateway.points import build_points
     from gateway.uplinks.feed import Identity
     from gateway.uplinks.kinds import Speaker, sender_of
@@ -225,7 +225,7 @@ async def _with_sender(site: LoadedSite, one: Uplink, ask: Any) -> Any:
 
 
 async def _change(site: LoadedSite, seq: int | None) -> Any:
-    from gateway.feed import FeedReader
+    from gateway.delivery.feed import FeedReader
     from runtime.clock import SystemClock
 
     async with FeedReader(site, SystemClock()) as feed:
@@ -241,7 +241,7 @@ async def _change(site: LoadedSite, seq: int | None) -> Any:
 
 
 async def _stretch(site: LoadedSite, begin: str, end: str) -> tuple[int, int]:
-    from gateway.feed import FeedReader
+    from gateway.delivery.feed import FeedReader
     from runtime.clock import SystemClock
 
     async with FeedReader(site, SystemClock()) as feed:

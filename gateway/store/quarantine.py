@@ -1,4 +1,4 @@
-"""Rows that failed their proof: taken out of use with their bytes, and told once (see ``gateway.damage``).
+"""Rows that failed their proof: taken out of use with their bytes, and told once (see ``gateway.recovery.damage``).
 
 A row goes here in the transaction of whoever meets it; ``found_at`` is empty until it has been told. Where the tree itself
 is out of order a row cannot be taken out, and the file is no longer trusted.

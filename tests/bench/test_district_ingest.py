@@ -8,7 +8,7 @@ import pytest
 
 from bench import district_ingest
 from bench.district_feed import POINTS
-from district.database import Row, open_database
+from district.store.database import Row, open_database
 from tests.district.postgresql import server
 
 pytestmark = pytest.mark.real("postgresql")

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.buffer_commands import buffer_handlers
 from gateway.cli.buffer import buffer
 from gateway.cli.sites import open_without_secrets
+from gateway.commands.buffer import buffer_handlers
 from gateway.control import client
 from gateway.control.protocol import Command
 from gateway.control.server import ControlServer
+from gateway.door.ingest import Door
 from gateway.errors import ControlError, StoreError, StoreLockedError
-from gateway.ingest import Door
 from gateway.model import Readings
 from gateway.points import build_points
 from gateway.store.database import BufferLock, open_writer

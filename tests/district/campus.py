@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from district import enrolment
-from district.database import open_database
+from district.store.database import open_database
 
 QUARTER = 15 * 60 * 1000
 NOW = 1_795_327_200_000  # 2026-11-22 14:00 in Shanghai, a whole quarter-hour

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from district.app import create_app
-from district.database import Database, Row, open_database
 from district.service import Service
+from district.store.database import Database, Row, open_database
 from tests.district import campus
 from tests.district.campus import NOW
 from tests.district.postgresql import Server, server

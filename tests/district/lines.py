@@ -6,7 +6,7 @@ from typing import Any
 
 from district.figures import Completeness
 from district.months import Month
-from district.school_line import Consumption, Line, Who
+from district.pages.school_line import Consumption, Line, Who
 from district.usage import Use, against_quota
 from tests.district.campus import NOW
 

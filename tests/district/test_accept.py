@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from district import gateways, points, reads, sqlite_schema
+from district import reads
 from district.accept import accept
 from district.body import parse
 from district.contract import Fault
-from district.database import Database, DatabaseTrouble, Row, open_database
 from district.records import Batch
 from district.refusal import DistrictError, Refusal
+from district.store import gateways, points, sqlite_schema
+from district.store.database import Database, DatabaseTrouble, Row, open_database
 from tests.district import campus
 from tests.district.campus import METER, MIDNIGHT, NOW
 

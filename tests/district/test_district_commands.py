@@ -14,9 +14,9 @@ from district import enrolment
 from district.accept import accept
 from district.app import create_app
 from district.body import parse
-from district.database import open_database
 from district.serve import listen, serving
 from district.service import Service
+from district.store.database import open_database
 from gateway.cli.district import district
 from gateway.errors import GatewayError
 from tests.district import campus

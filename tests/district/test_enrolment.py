@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from district import enrolment
-from district.database import Database, open_database
 from district.refusal import DistrictError
+from district.store.database import Database, open_database
 from tests.district import campus
 from tests.district.campus import NOW
 from tests.district.conftest import District

@@ -10,9 +10,9 @@ from typing import Any
 import openpyxl
 import pytest
 
-from district import sheet_csv, sheet_xlsx
 from district.coefficients import SETS
-from district.sheet import Column, Head, percent
+from district.sheets import sheet_csv, sheet_xlsx
+from district.sheets.sheet import Column, Head, percent
 from tests.district import campus
 from tests.district.campus import METER, WATER, Body
 from tests.district.conftest import District

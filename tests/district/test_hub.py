@@ -13,10 +13,10 @@ from district import enrolment, hub
 from district.accept import Passage, accept
 from district.app import create_app
 from district.contract import Fault
-from district.database import open_database
 from district.parcel import Parcel
 from district.refusal import DistrictError, Refusal
 from district.service import Service
+from district.store.database import open_database
 from gateway.cli.district import district
 from gateway.errors import ConfigError
 from tests.district import campus

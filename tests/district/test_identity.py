@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from district import gateways, incidents, points, received
 from district.accept import DAY_MS, accept
 from district.contract import RECEIVED_MAX, Fault, Receipt
-from district.database import Database, Row, open_database
 from district.figures import Incident
 from district.records import Batch
 from district.refusal import DistrictError, Refusal
+from district.store import gateways, incidents, points, received
+from district.store.database import Database, Row, open_database
 from tests.district import campus
 from tests.district.campus import METER, NOW
 from tests.district.test_accept import batch, numbered

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from district.month_page import CodeTotal, PointLine, by_code, items_of
+from district.pages.month_page import CodeTotal, PointLine, by_code, items_of
 from district.pieces import NOTHING, PointSum
 from tests.district import campus
 from tests.district.campus import METER, MIDNIGHT, NOW, SUB, Body

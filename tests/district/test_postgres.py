@@ -11,11 +11,11 @@ import httpx2
 import psycopg
 import pytest
 
-from district import gateways
 from district.accept import accept
-from district.database import Database, Row, open_database
-from district.postgres_schema import TABLES, VERSION
 from district.refusal import DistrictError
+from district.store import gateways
+from district.store.database import Database, Row, open_database
+from district.store.postgres_schema import TABLES, VERSION
 from tests.district import campus
 from tests.district.campus import METER, NOW, QUARTER
 from tests.district.conftest import District

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from district.ranges import Range, joined, overlaps, without
+from district.store.ranges import Range, joined, overlaps, without
 
 
 def test_a_range_beside_what_was_received_is_new() -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from district.overview import intensity, order, overview
-from district.ranking import PLAIN, RANKED, Order, figure, rank
+from district.pages.overview import intensity, order, overview
+from district.pages.ranking import PLAIN, RANKED, Order, figure, rank
 from tests.district.lines import line, use
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from district.accept import accept
 from district.body import parse
-from district.database import Connection, Database, DatabaseTrouble, open_database
 from district.relay import outbox, upkeep
 from district.relay.limits import CLAIM_MS
+from district.store.database import Connection, Database, DatabaseTrouble, open_database
 from tests.district import campus
 from tests.district.campus import NOW
 from tests.district.tiers import ABOVE, Tiers, rows, standing_tiers

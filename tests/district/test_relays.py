@@ -8,9 +8,10 @@ from contextlib import closing
 
 import pytest
 
-from district import keys, relays
-from district.database import open_database
+from district import keys
 from district.refusal import DistrictError
+from district.store import relays
+from district.store.database import open_database
 from tests.district import campus
 from tests.district.campus import NOW
 from tests.district.conftest import District

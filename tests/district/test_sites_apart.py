@@ -15,15 +15,16 @@ from pathlib import Path
 import pytest
 
 import district as room
-from district import enrolment, points, postgres_schema, relays
+from district import enrolment
 from district.body import parse
 from district.contract import Fault, Problem, Receipt, Rejected
-from district.database import Database, open_database
 from district.parcel import Parcel
-from district.postgres import SLOTS, PostgresConnection, _from_staging, _upsert
 from district.queue import refused
 from district.relay import outbox, upkeep
 from district.relay.outbox import Onward
+from district.store import points, postgres_schema, relays
+from district.store.database import Database, open_database
+from district.store.postgres import SLOTS, PostgresConnection, _from_staging, _upsert
 from tests.district import campus
 from tests.district.campus import METER, NOW, WATER
 from tests.district.conftest import District

@@ -11,9 +11,9 @@ import pytest
 from district import enrolment
 from district.accept import accept
 from district.contract import Fault
-from district.database import open_database
 from district.refusal import Refusal
-from district.sqlite_schema import STEPS, TABLES, VERSION
+from district.store.database import open_database
+from district.store.sqlite_schema import STEPS, TABLES, VERSION
 from tests.district import campus
 from tests.district.campus import METER, NOW
 from tests.district.test_accept import batch, numbered

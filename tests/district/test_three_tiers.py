@@ -19,8 +19,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from district import relays
-from district.database import Row, open_database
+from district.store import relays
+from district.store.database import Row, open_database
 from tests.district import campus
 from tests.district.postgresql import Server
 from tests.district.test_district_serve import running

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import district
-from district.reader import Reader
-from district.words import WORDS
+from district.pages.reader import Reader
+from district.pages.words import WORDS
 
 BY_GATEWAYS = ("kind_", "gap_", "code_", "item_", "level_", "check_", "content_", "apart_", "statement_")
 """Words whose name is put together with what a gateway or a rule said."""
@@ -23,7 +23,7 @@ def test_both_languages_have_the_same_places(name: str) -> None:
 
 
 def test_no_word_is_left_over() -> None:
-    files = [*ROOM.glob("*.py"), *(ROOM / "templates").glob("*")]
+    files = [*ROOM.rglob("*.py"), *ROOM.rglob("*.html")]
     text = "".join(path.read_text(encoding="utf-8") for path in files if not path.name.startswith("words"))
     unused = [name for name in WORDS if not re.search(rf"['\"]{re.escape(name)}['\"]", text)]
     assert [name for name in unused if not name.startswith(BY_GATEWAYS)] == []

@@ -12,14 +12,14 @@ from typing import Any
 
 import httpx2
 
-from district import relays
 from district.app import create_app
-from district.database import Row, open_database
 from district.relay.forward import Forwarder
 from district.relay.outbox import Onward
 from district.relay.wire import UpstreamHttp
 from district.serve import listen, serving
 from district.service import Service
+from district.store import relays
+from district.store.database import Row, open_database
 from tests.district import campus
 from tests.district.campus import NOW
 from tests.district.conftest import StillClock

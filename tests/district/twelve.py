@@ -14,8 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from district import effects
-from district.database import Connection, Row, open_database
+from district.store import effects
+from district.store.database import Connection, Row, open_database
 from tests.district.campus import NOW, QUARTER
 
 ZONE = ZoneInfo("Asia/Shanghai")

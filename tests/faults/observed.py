@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.metrics import health_of
 from runtime import logs
 from tests.power_cuts.perform import SMALL, ScriptClock, journal_in, perform, set_pragmas

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import ingest
-from gateway.ingest import Door
+from gateway.door import ingest
+from gateway.door.ingest import Door
 from gateway.points import build_points
 from tests.gateway.conftest import small_site
 from tests.store import damaged

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.metrics import health_of
 from gateway.model import Readings
 from gateway.points import build_points

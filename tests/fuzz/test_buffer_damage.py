@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import ingest
+from gateway.door import ingest
 from tests.fuzz.effort import examples
 from tests.store import damaged
 from tests.store.damaged import Damage, History

@@ -13,7 +13,7 @@ import pytest
 from devices import profile
 from edge_config.schema import LimitsFile, SiteFile
 from edge_config.site import LoadedSite
-from gateway.accounts import Accounts
+from gateway.book.accounts import Accounts
 from gateway.points import build_points
 from gateway.store.database import open_writer
 

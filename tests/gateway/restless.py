@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from edge_config.site import LoadedSite
-from gateway.accounts import Accounts
+from gateway.book.accounts import Accounts
 from gateway.model import Readings
-from gateway.own_clock import OwnClock
 from gateway.points import build_points
-from gateway.settling import Settling
 from gateway.store import gaps, unsynced
 from gateway.store.database import open_writer
+from gateway.time.own_clock import OwnClock
+from gateway.time.settling import Settling
 from tests.gateway.conftest import T0
 
 ENERGY, CO2 = "main-e.energy_import", "air.co2"

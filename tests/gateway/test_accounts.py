@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge_config.site import LoadedSite
-from gateway.accounts import Accounts
+from gateway.book.accounts import Accounts
 from gateway.errors import ConfigError
 from gateway.model import Quality, Reading, Readings, groups_of
 from gateway.points import build_points, parts

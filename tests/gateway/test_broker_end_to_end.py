@@ -19,7 +19,7 @@ import pytest
 from devices import profile
 from edge_config.schema import Broker, SiteFile
 from edge_config.site import LoadedSite
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.points import build_points
 from gateway.sources.intake import Intake
 from gateway.sources.mqtt import build_broker, run_broker

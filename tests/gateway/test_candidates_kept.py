@@ -12,7 +12,7 @@ import pytest
 from edge_config.schema import Device
 from edge_config.site import LoadedSite
 from gateway.candidate import Candidate
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.model import Reading, groups_of
 from gateway.points import build_points
 from gateway.query.reader import Reader

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from edge_config.site import LoadedSite
-from gateway.commands import handlers
+from gateway.commands.plant import handlers
 from gateway.control import client
 from gateway.control.protocol import Command
 from gateway.control.server import ControlServer
+from gateway.door.ingest import Door
 from gateway.errors import ControlError
-from gateway.ingest import Door
 from gateway.model import Reading, Readings, groups_of
 from gateway.points import build_points
 from gateway.store.database import open_reader

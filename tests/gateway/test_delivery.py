@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import delivery
-from gateway.ingest import Door
+from gateway.delivery import run as delivery
+from gateway.door.ingest import Door
 from gateway.points import build_points
 from gateway.store.aside import UNREADABLE_MAX, Patience, waiting
 from gateway.store.scrub import Scrub

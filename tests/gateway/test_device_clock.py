@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_config.site import LoadedSite
-from gateway.accounts import Accounts
+from gateway.book.accounts import Accounts
 from gateway.points import build_points
 from gateway.sources.mapping import TopicMap
 from gateway.sources.mqtt import mqtt_device

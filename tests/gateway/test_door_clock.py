@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
 from edge_config.site import LoadedSite
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.metrics import CLOCK_IN_DOUBT, health_of
 from gateway.model import Readings
 from gateway.points import build_points

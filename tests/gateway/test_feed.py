@@ -8,9 +8,9 @@ from datetime import date
 
 from edge_config.site import LoadedSite
 from edge_config.uplinks import HttpUplink, UplinkFilter
-from gateway.delivery import with_paths
-from gateway.feed import BufferFeed, FeedReader
-from gateway.ingest import Door
+from gateway.delivery.feed import BufferFeed, FeedReader
+from gateway.delivery.run import with_paths
+from gateway.door.ingest import Door
 from gateway.model import Quality, Reading, groups_of
 from gateway.points import build_points
 from gateway.uplinks.feed import Latest

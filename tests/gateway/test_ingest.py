@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from edge_config.site import LoadedSite
-from gateway.accounts import Accounts
+from gateway.book.accounts import Accounts
+from gateway.door.ingest import Door
 from gateway.errors import ControlError, StoreError, StoreLockedError
-from gateway.ingest import Door
 from gateway.model import Reading, groups_of
 from gateway.points import build_points
 from gateway.store.database import open_reader
@@ -146,7 +146,7 @@ async def test_a_failed_commit_is_retried_under_the_same_identity_and_acknowledg
         return outcome
 
     monkeypatch.setattr(Accounts, "book", failing)
-    monkeypatch.setattr("gateway.ingest.RETRY_S", 0.0)
+    monkeypatch.setattr("gateway.door.ingest.RETRY_S", 0.0)
     async with running(site) as door:
         await accepted(door, reading(1), reading(2))
         assert (door.figures.failures, door.figures.problem) == (1, None)
@@ -166,7 +166,7 @@ async def test_a_commit_that_happened_although_it_was_reported_as_failed_doubles
         return answer
 
     monkeypatch.setattr(Door, "_transaction", committed_but_failed)
-    monkeypatch.setattr("gateway.ingest.RETRY_S", 0.0)
+    monkeypatch.setattr("gateway.door.ingest.RETRY_S", 0.0)
     async with running(site) as door:
         await accepted(door, reading(1), reading(2))
         assert door.figures.repeated == 2
@@ -205,7 +205,7 @@ async def test_a_buffer_that_stays_broken_does_not_hold_up_the_end_and_acknowled
     def broken(*_: Any) -> Any:
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr("gateway.ingest.RETRY_S", 0.0)
+    monkeypatch.setattr("gateway.door.ingest.RETRY_S", 0.0)
     acknowledged: list[bool] = []
     async with Door(site, build_points(site), SystemClock()) as door:
         monkeypatch.setattr(Door, "_transaction", broken)

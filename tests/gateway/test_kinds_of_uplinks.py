@@ -16,11 +16,11 @@ import pytest
 
 from edge_config.site import LoadedSite
 from edge_config.uplinks import UplinkBase
-from gateway.delivery import deliver, with_paths
-from gateway.feed import BufferFeed
-from gateway.ingest import Door
+from gateway.delivery.feed import BufferFeed
+from gateway.delivery.run import deliver, with_paths
+from gateway.door.ingest import Door
+from gateway.door.replay import replay
 from gateway.points import build_points
-from gateway.replay import replay
 from gateway.uplinks.drain import Drain
 from gateway.uplinks.feed import Identity
 from gateway.uplinks.kinds import Speaker, sender_of

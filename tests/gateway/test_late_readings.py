@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_config.site import LoadedSite
-from gateway.accounts import Accounts
+from gateway.book.accounts import Accounts
 from gateway.intervals import CounterSpec, GaugeSpec, Sample, counter_interval, gauge_interval
 from gateway.model import Interval, Quality, Reading, groups_of
 from gateway.points import build_points

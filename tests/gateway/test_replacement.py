@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from edge_config.site import LoadedSite
-from gateway.accounts import Accounts
+from gateway.book.accounts import Accounts
+from gateway.commands.replacement import replace_meter
 from gateway.control.protocol import Command
 from gateway.errors import ConfigError, ControlError
 from gateway.model import Readings
 from gateway.points import build_points
-from gateway.replacement import replace_meter
 from gateway.store.database import open_writer
 from tests.gateway.conftest import QUARTER_MS, T0, small_site
 

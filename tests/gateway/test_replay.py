@@ -7,8 +7,8 @@ import json
 import pytest
 
 from edge_config.site import LoadedSite
+from gateway.door.replay import Header, replay
 from gateway.errors import ConfigError
-from gateway.replay import Header, replay
 from gateway.store.database import open_reader
 from tests.gateway.conftest import T0, ManualClock
 
@@ -78,8 +78,8 @@ async def test_a_line_that_cannot_be_used_is_named_and_what_came_before_is_kept(
 async def test_our_clock_closes_no_slot_of_a_replay(
     site: LoadedSite, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.replay.CHUNK", 2)
-    monkeypatch.setattr("gateway.ingest.TICK_S", 0.0)
+    monkeypatch.setattr("gateway.door.replay.CHUNK", 2)
+    monkeypatch.setattr("gateway.door.ingest.TICK_S", 0.0)
     clock.ms = T0 + 30 * 86_400_000
     await replay(site, clock, "x", lines(13), None, lambda *_: None)
     reader = open_reader(site.buffer_path)

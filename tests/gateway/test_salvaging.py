@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway import delivery, ingest
+from gateway.delivery import run as delivery
+from gateway.door import ingest
+from gateway.door.ingest import Door
 from gateway.errors import DamagedBufferError
-from gateway.ingest import Door
 from gateway.points import build_points
-from gateway.salvaging import salvage, salvage_waiting
+from gateway.recovery.salvaging import salvage, salvage_waiting
 from gateway.store.aside import waiting
 from gateway.uplinks.kinds import Speaker
 from tests.store import damaged

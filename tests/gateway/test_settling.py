@@ -180,8 +180,8 @@ def test_a_clock_ten_years_ahead_that_stays_closes_no_ten_years_of_slots_and_fin
 def test_a_walk_back_that_a_crash_ends_is_taken_up_again(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.going_back.ROWS_MAX", 20)
-    monkeypatch.setattr("gateway.going_back.INTERVALS_MAX", 3)
+    monkeypatch.setattr("gateway.time.going_back.ROWS_MAX", 20)
+    monkeypatch.setattr("gateway.time.going_back.INTERVALS_MAX", 3)
     gateway.wall.error_ms = HOUR
     gateway.run(90)
     gateway.wall.error_ms = 0

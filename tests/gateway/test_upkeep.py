@@ -14,13 +14,13 @@ from prometheus_client import generate_latest
 
 from edge_config.site import LoadedSite
 from gateway.buffer_metrics import facts
-from gateway.ingest import Door
+from gateway.door.ingest import Door
+from gateway.door.upkeep import BufferFigures
 from gateway.metrics import health_of, registry_of
 from gateway.model import Reading, groups_of
 from gateway.points import build_points
 from gateway.store import changes, raw_sweep, space
 from gateway.store.space import MIB, Space
-from gateway.upkeep import BufferFigures
 from runtime.clock import ClockSetting, SystemClock
 from tests.gateway.conftest import T0
 from tests.store.shelf import CO2, DAY_MS, QUARTER_MS, Shelf, pass_to

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from edge_config.site import LoadedSite
+from gateway.commands.uplinks import Handler, uplink_handlers
 from gateway.control.protocol import Command
+from gateway.delivery.feed import BufferFeed
+from gateway.delivery.fencing import KIND
+from gateway.door.ingest import Door
 from gateway.errors import ControlError
-from gateway.feed import BufferFeed
-from gateway.fencing import KIND
-from gateway.ingest import Door
 from gateway.place import Lane, Leg, Place
 from gateway.points import build_points
 from gateway.store import events, uplinks
-from gateway.uplink_commands import Handler, uplink_handlers
 from gateway.uplinks.feed import Outcome
 from runtime.clock import SystemClock
 from tests.gateway.conftest import small_site

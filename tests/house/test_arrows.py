@@ -28,7 +28,7 @@ KEPT: dict[str, tuple[str, ...]] = {
     "pandas": ("gateway.reports", "gateway.baselines"),
     "numpy": ("gateway.reports", "gateway.baselines"),
     "openpyxl": ("gateway.commissioning",),
-    "xlsxwriter": ("gateway.commissioning", "gateway.reports", "district.sheet_xlsx"),
+    "xlsxwriter": ("gateway.commissioning", "gateway.reports", "district.sheets.sheet_xlsx"),
     "amqtt": ("simulators",),
     "nats": ("district.queue",),
     "aiomqtt": ("simulators", "gateway.uplinks"),

@@ -47,7 +47,7 @@ MUTANTS = (
     # -- the door and the store: nothing accepted is lost
     Mutant(
         "acknowledged_before_commit",
-        "gateway/ingest.py",
+        "gateway/door/ingest.py",
         "        batch, self._waiting = self._waiting, Waiting()\n",
         "        batch, self._waiting = self._waiting, Waiting()\n"
         "        for accepted in batch.accepted:\n            accepted()\n",
@@ -62,7 +62,7 @@ MUTANTS = (
     ),
     Mutant(
         "failed_commit_is_forgotten",
-        "gateway/ingest.py",
+        "gateway/door/ingest.py",
         "                await self._reopen(error)\n",
         "                await self._reopen(error)\n                batch.groups.clear()\n",
         (INGEST,),
@@ -83,7 +83,7 @@ MUTANTS = (
     ),
     Mutant(
         "late_reading_leaves_no_mark",
-        "gateway/late_readings.py",
+        "gateway/book/late_readings.py",
         "        slots.first_at = min(slots.first_at, sample.at)\n"
         "        intervals.mark_dirty(connection, account.point_id, sample.at, now)\n",
         "        slots.first_at = min(slots.first_at, sample.at)\n",
@@ -91,14 +91,14 @@ MUTANTS = (
     ),
     Mutant(
         "fall_joins_in_a_stride",
-        "gateway/stride.py",
+        "gateway/book/stride.py",
         "        if not all(map(le, self._least, counts)):\n            return False\n",
         "",
         ("tests/gateway/test_stride.py",),
     ),
     Mutant(
         "stride_outlives_a_look_at_its_slot",
-        "gateway/account.py",
+        "gateway/book/account.py",
         "        if self.stride is not None:\n"
         "            self.stride.end()\n"
         "            self.stride = None\n"
@@ -108,28 +108,28 @@ MUTANTS = (
     ),
     Mutant(
         "late_reading_leaves_the_slot_before_alone",
-        "gateway/late_readings.py",
+        "gateway/book/late_readings.py",
         "            if slots.reaches_back(sample):\n",
         "            if slots.reaches_back(sample) and slots.is_behind:\n",
         (LATE,),
     ),
     Mutant(
         "worse_copy_puts_out_a_good_reading",
-        "gateway/late_readings.py",
+        "gateway/book/late_readings.py",
         "        if row[4] > known.quality:",
         "        if row[4] < known.quality < 0:",
         (LATE,),
     ),
     Mutant(
         "silent_counter_forgets_its_opening",
-        "gateway/open_slots.py",
+        "gateway/book/open_slots.py",
         "            self._collapse(self._spec)  # what came was late itself: its own slot is closed as well\n",
         "            self._trim()\n",
         (LATE,),
     ),
     Mutant(
         "every_repeat_is_a_new_row",
-        "gateway/late_readings.py",
+        "gateway/book/late_readings.py",
         "if (known.value, known.quality) == (row[3], row[4]):",
         "if known.value == row[3] and known.quality != row[4]:",
         (ACCOUNTS,),

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from gateway import ingest
-from gateway.damage import UNCLEAN_END
+from gateway.door import ingest
+from gateway.door.ingest import TICK_S, Door
 from gateway.errors import DamagedBufferError
-from gateway.ingest import TICK_S, Door
 from gateway.points import build_points
-from gateway.salvaging import salvage
+from gateway.recovery.damage import UNCLEAN_END
+from gateway.recovery.salvaging import salvage
 from gateway.store.aside import finish, is_malformed, is_unreadable, waiting
 from gateway.store.database import open_reader
 from gateway.store.scrub import Scrub, mend

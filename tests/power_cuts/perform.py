@@ -17,11 +17,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from gateway.accounts import Accounts
+from gateway.book.accounts import Accounts
 from gateway.candidate import Candidate
-from gateway.commands import handlers
+from gateway.commands.plant import handlers
 from gateway.control.protocol import Command
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.model import groups_of
 from gateway.place import Lane, Leg
 from gateway.points import build_points

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from gateway.accounts import Accounts
+from gateway.book.accounts import Accounts
 from gateway.model import Reading, groups_of
 from gateway.points import build_points
 from gateway.store.database import open_reader, open_writer

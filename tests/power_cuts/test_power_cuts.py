@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from gateway import ingest
+from gateway.door import ingest
 from gateway.store import high_water
 from tests.power_cuts.afterlife import live_on, started_anew
 from tests.power_cuts.images import Image, images

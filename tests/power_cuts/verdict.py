@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.door.ingest import Door
 from gateway.errors import StoreError
-from gateway.ingest import Door
 from gateway.points import build_points
 from gateway.store import changes
 from gateway.store.database import open_reader

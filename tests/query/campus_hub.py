@@ -15,7 +15,7 @@ from typing import Any
 
 from district import body, enrolment, hub
 from district.accept import accept
-from district.database import open_database
+from district.store.database import open_database
 from edge_config.site import LoadedSite
 from gateway.points import build_points
 from gateway.query.hub.reader import HubReader

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from district.database import open_database
+from district.store.database import open_database
 from gateway.errors import QueryTimeoutError, StoreError
 from gateway.points import build_points
 from gateway.query.hub.reader import HubReader

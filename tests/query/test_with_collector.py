@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from edge_config.site import LoadedSite
-from gateway.accounts import Accounts
+from gateway.book.accounts import Accounts
 from gateway.model import Reading, groups_of
 from gateway.points import build_points
 from gateway.query.reader import Reader

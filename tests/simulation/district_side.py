@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from district import body, gateways
+from district import body
 from district.accept import accept
 from district.contract import Fault
 from district.records import Batch
 from district.refusal import Refusal
-from district.sqlite import SqliteDatabase
+from district.store import gateways
+from district.store.sqlite import SqliteDatabase
 from gateway.uplinks.district_http import PostError
 from gateway.uplinks.packing import Encoding
 from gateway.uplinks.verdict import Reply, Trouble

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import gateway.intervals
 import gateway.store.intervals
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.intervals import CounterSpec, rise
 from gateway.model import Content, Interval
 from gateway.place import Leg, delivered
@@ -41,7 +41,7 @@ def cursor_moved_on_fetch() -> AbstractContextManager[object]:
 
 
 def district_without_range_memory() -> AbstractContextManager[object]:
-    return patch.multiple("district.received", add_range=lambda *_: None, keep_digest=lambda *_: None)
+    return patch.multiple("district.store.received", add_range=lambda *_: None, keep_digest=lambda *_: None)
 
 
 def refusal_discards() -> AbstractContextManager[object]:
@@ -90,7 +90,7 @@ def rollover_without_width() -> AbstractContextManager[object]:
     def wrong(spec: CounterSpec, *more: Any) -> int | None:
         return rise(replace(spec, modulus=None), *more)
 
-    return _both(patch("gateway.intervals.rise", wrong), patch("gateway.open_slots.rise", wrong))
+    return _both(patch("gateway.intervals.rise", wrong), patch("gateway.book.open_slots.rise", wrong))
 
 
 def command_has_an_effect_each_time() -> AbstractContextManager[object]:
@@ -110,7 +110,7 @@ def hour_of_utc() -> AbstractContextManager[object]:
         start = quarter - quarter % 3_600_000
         return start, start + 3_600_000
 
-    return patch("gateway.closed_slots.hour_slot", wrong)
+    return patch("gateway.book.closed_slots.hour_slot", wrong)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from uuid import UUID
 
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.model import Readings
 from gateway.sources.intake import ROOM_WINDOWS, Intake
 from gateway.sources.seam import Delivery
@@ -80,15 +80,15 @@ def in_the_world(world: World) -> Iterator[None]:
             "gateway.app.ControlServer": partial(Control, world),
             "gateway.app.Door": partial(_door, world),
             "gateway.sources.mqtt.Intake": partial(_intake, world),
-            "gateway.ingest.WAITING_MAX": WAITING_MAX,
+            "gateway.door.ingest.WAITING_MAX": WAITING_MAX,
             "gateway.app.memory": SimpleNamespace(settle=lambda: None),
             "gateway.sources.mqtt.Connection": partial(Connection, world.broker),
             "gateway.uplinks.district_http.DistrictHttp": partial(Wire, world.district),
             "gateway.uplinks.drain.random": chance,
             "gateway.store.database.sqlite3": SimpleNamespace(**{**vars(sqlite3), "connect": world.connect}),
             "gateway.store.database.uuid": epochs,
-            "gateway.ingest.TICK_S": TICK_S,
-            "gateway.delivery.SCRUB_S": 3 * TICK_S,
+            "gateway.door.ingest.TICK_S": TICK_S,
+            "gateway.delivery.run.SCRUB_S": 3 * TICK_S,
             "gateway.store.space.BALLAST_BYTES": 4096,
         }.items():
             stack.enter_context(patch(name, stand_in))

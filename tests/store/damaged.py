@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from edge_config.site import LoadedSite
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.model import QUARTER_MS, Readings
 from gateway.points import build_points
-from gateway.salvaging import salvage
+from gateway.recovery.salvaging import salvage
 from gateway.store.aside import finish, is_malformed, waiting
 from gateway.store.database import open_reader
 from gateway.store.scrub import Scrub, mend

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from gateway.ingest import Door
+from gateway.door.ingest import Door
 from gateway.model import Reading, groups_of
 from gateway.points import build_points
 from gateway.store.database import open_reader

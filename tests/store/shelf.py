@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from edge_config.site import LoadedSite
-from gateway.accounts import Accounts
+from gateway.book.accounts import Accounts
+from gateway.door.upkeep import Upkeep
 from gateway.model import Quality, Reading, groups_of
 from gateway.place import Lane, Leg
 from gateway.points import build_points
 from gateway.store import tally, uplinks
 from gateway.store.database import open_writer
 from gateway.store.gaps import Gap, all_gaps
-from gateway.upkeep import Upkeep
 from tests.gateway.conftest import T0, small_site
 
 MINUTE, QUARTER_MS, DAY_MS = 60_000, 900_000, 86_400_000

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.door.ingest import Door
 from gateway.errors import StoreError
-from gateway.ingest import Door
 from gateway.points import build_points
 from gateway.store import aside, backup
 from gateway.store.backup import back_up, read_label, restore

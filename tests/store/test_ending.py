@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import ingest
-from gateway.ingest import Door
+from gateway.door import ingest
+from gateway.door.ingest import Door
 from gateway.points import build_points
 from gateway.store import ending
 from gateway.store.database import open_writer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import ingest
+from gateway.door import ingest
 from gateway.store import first_page
 from tests.store import damaged
 from tests.store.damaged import History

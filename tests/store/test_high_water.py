@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import ingest
-from gateway.ingest import Door
+from gateway.door import ingest
+from gateway.door.ingest import Door
 from gateway.points import build_points
 from gateway.store import high_water
 from gateway.store.database import epoch_of, open_writer

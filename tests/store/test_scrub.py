@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway import damage
+from gateway.book.recompute import samples_around
 from gateway.errors import DamagedBufferError, DamagedRowError
 from gateway.model import Period, Reading
-from gateway.recompute import samples_around
+from gateway.recovery import damage
 from gateway.store import changes, events, intervals, proof, readings
 from gateway.store.database import open_writer
 from gateway.store.gaps import all_gaps

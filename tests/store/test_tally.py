@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.door.upkeep import UNACCOUNTED
 from gateway.store import audit
 from gateway.store.gaps import Gap
-from gateway.upkeep import UNACCOUNTED
 from tests.gateway.conftest import T0
 from tests.store.shelf import CO2, DAY_MS, ENERGY, MINUTE, QUARTER_MS, Shelf
 

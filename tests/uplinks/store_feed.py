@@ -16,15 +16,16 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from district import body, gateways
+from district import body
 from district.accept import accept
 from district.contract import Fault
 from district.refusal import Refusal
-from district.sqlite import SqliteDatabase
+from district.store import gateways
+from district.store.sqlite import SqliteDatabase
 from edge_config.schema import SiteFile
 from edge_config.site import LoadedSite
-from gateway.feed import BufferFeed
-from gateway.ingest import Door
+from gateway.delivery.feed import BufferFeed
+from gateway.door.ingest import Door
 from gateway.place import Content, Lane, Leg, Range
 from gateway.store.changes import ChangeLog, head
 from gateway.store.database import open_writer

@@ -20,8 +20,8 @@ import pytest
 import structlog
 
 from edge_config.uplinks import HttpUplink
-from gateway.feed import BufferFeed
-from gateway.ingest import Door
+from gateway.delivery.feed import BufferFeed
+from gateway.door.ingest import Door
 from gateway.model import Change
 from gateway.place import Place
 from gateway.store.changes import ChangeLog, head

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.feed import BufferFeed
-from gateway.ingest import Door
+from gateway.delivery.feed import BufferFeed
+from gateway.door.ingest import Door
 from gateway.model import Readings
 from gateway.points import build_points
 from gateway.uplinks.feed import Identity
