@@ -12,7 +12,8 @@ from typing import TypeVar
 import msgspec
 import zstandard
 
-from district.contract import Fault
+from district.condemned import NUL, UNREADABLE, condemned, has_nul
+from district.contract import Fault, Rejected
 from district.records import Batch, Changes, Envelope
 from district.refusal import Refusal
 
@@ -73,40 +74,42 @@ def _unzstd(raw: bytes) -> tuple[bytes, bool]:
 
 
 def parse(plain: bytes) -> Batch:
-    """A batch whose schema, digest and order hold. Raises Refusal with the first thing that is wrong."""
+    """A batch whose schema, digest and order hold. Raises Refusal with the first thing that is wrong, and with every record that
+    is where records are all that is."""
     envelope = _decoded(_envelopes, plain)
     if hashlib.sha256(envelope.changes).hexdigest() != envelope.sha256:
         raise Refusal(
             Fault.DAMAGED, "sha256 is not that of the changes array as it arrived; send the batch again"
         )
-    changes = _decoded(_changes, envelope.changes)
+    changes = _decoded(_changes, envelope.changes, envelope)
     batch = Batch(
         envelope.site, envelope.gateway, envelope.epoch, envelope.from_seq, envelope.to_seq, envelope.sha256,
         changes,
     )  # fmt: skip
     _check_order(batch)
     if b"\\u0000" in plain:
-        _check_texts(batch)
+        _check_texts(batch, envelope)
     return batch
 
 
-def _decoded(decoder: msgspec.json.Decoder[T], plain: bytes | msgspec.Raw) -> T:
+def _decoded(
+    decoder: msgspec.json.Decoder[T], plain: bytes | msgspec.Raw, envelope: Envelope | None = None
+) -> T:
     try:
         return decoder.decode(plain)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Fault.INVALID, f"body: {error}") from error
+    except UNREADABLE as error:
+        raise Refusal(Fault.INVALID, f"body: {error}", invalid=_named(envelope)) from error
 
 
-def _check_texts(batch: Batch) -> None:
-    """No database keeps a NUL in a text."""
-    texts = [batch.site, batch.gateway, batch.epoch]
-    for change in batch.changes:
-        texts += [
-            change.key,
-            *(value for value in msgspec.structs.astuple(change.body) if isinstance(value, str)),
-        ]
-    if any("\0" in text for text in texts):
-        raise Refusal(Fault.INVALID, "body: a text holds the character U+0000")
+def _named(envelope: Envelope | None) -> list[Rejected]:
+    return condemned(envelope.changes, envelope.from_seq, envelope.to_seq) if envelope else []
+
+
+def _check_texts(batch: Batch, envelope: Envelope) -> None:
+    if any("\0" in text for text in (batch.site, batch.gateway, batch.epoch)):
+        raise Refusal(Fault.INVALID, f"body: {NUL}")
+    if any(has_nul(change) for change in batch.changes):
+        raise Refusal(Fault.INVALID, f"body: {NUL}", invalid=_named(envelope))
 
 
 def _check_order(batch: Batch) -> None:

@@ -199,7 +199,7 @@ class Enrolled(BaseModel):
 
 
 class Fault(StrEnum):
-    """What ``Problem.error`` says. Only INVALID condemns a record; after every other one the gateway keeps its data."""
+    """What ``Problem.error`` says. Only INVALID condemns records; after every other one the gateway keeps its data."""
 
     INVALID = "invalid"
     """The batch arrived as it was sent and is not what this contract describes."""
@@ -226,3 +226,9 @@ class Problem(BaseModel):
     error: Fault
     detail: str
     covered: list[tuple[int, int]] = Field(default_factory=list)
+    invalid: list[Rejected] = Field(
+        default_factory=list,
+        max_length=CHANGES_MAX,
+        description="the records of the batch that are not what this contract describes, each with why; all others are. "
+        "Empty where the batch as a whole is refused, and where it cannot be told which record it is.",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from district.contract import Fault, Problem
+from district.contract import Fault, Problem, Rejected
 
 STATUS = {
     Fault.INVALID: 422,
@@ -29,9 +29,14 @@ class Refusal(Exception):  # noqa: N818 - an answer to give, not an error to men
     """A request that is not answered with what it asked for; raised before any effect, or rolling it back."""
 
     def __init__(
-        self, fault: Fault, detail: str, covered: Sequence[tuple[int, int]] = (), retry_after_s: int = 0
+        self,
+        fault: Fault,
+        detail: str,
+        covered: Sequence[tuple[int, int]] = (),
+        retry_after_s: int = 0,
+        invalid: Sequence[Rejected] = (),
     ) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
         self.status = STATUS[fault]
-        self.problem = Problem(error=fault, detail=detail, covered=list(covered))
+        self.problem = Problem(error=fault, detail=detail, covered=list(covered), invalid=list(invalid))

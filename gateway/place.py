@@ -5,7 +5,7 @@ lanes go on from there: back-fill from the cursor, oldest first, into the hole b
 the last range towards the head. A place without ranges has the back-fill lane alone. Where back-fill reaches a range the
 cursor jumps over it, and at the last one the lanes join. Each lane keeps the end of a batch that may be on its way.
 
-A stretch that is passed without the receiver having it (the filter left it empty, its only record was put aside) is
+A stretch that is passed without the receiver having it (the filter left it empty, all its records were put aside) is
 covered by the next batch of its lane, so that a receiver's list of what it holds has no holes; ``voids`` are the few that
 no batch covers.
 """

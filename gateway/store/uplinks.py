@@ -103,8 +103,8 @@ def delivered(
     *,
     by_receipt: bool = True,
 ) -> None:
-    """Move on, on a verified receipt, and keep what was refused with the answer. Not ``by_receipt``: the receiver refused the
-    leg's only record for ever, and has nothing of it."""
+    """Move on, on a verified receipt, and keep what was refused with the answer. Not ``by_receipt``: the receiver refused all
+    records of the leg for ever, and has nothing of it."""
     now = state(connection, uplink)
     if not now.fits(leg) or now.sent_to(leg.lane) != leg.to_seq:
         return

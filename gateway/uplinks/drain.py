@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ from gateway.uplinks.backoff import wait_s
 from gateway.uplinks.bounds import other_end
 from gateway.uplinks.feed import Feed, Outcome
 from gateway.uplinks.filter import chosen
-from gateway.uplinks.lanes import BATCH_START, Sizes, Turns, half_of
+from gateway.uplinks.lanes import BATCH_START, Condemned, Sizes, Turns, half_of
 from gateway.uplinks.schedule import next_look_s
 from gateway.uplinks.sender import Sender, Stretch, content_of
 from gateway.uplinks.verdict import CutAt, Delivered, Keep, Poisoned, TooLarge, Trouble
@@ -77,7 +78,7 @@ class Drain:
         self._uplink, self._feed, self._sender, self._clock = uplink, feed, sender, clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter, no secret
         self._log = logs.get("uplink").bind(uplink=uplink.id, to=sender.name)
-        self._turns, self._sizes = Turns(), Sizes(uplink.batch_max)
+        self._turns, self._sizes, self._condemned = Turns(), Sizes(uplink.batch_max), Condemned()
         self._failures = 0
         self._trouble: str | None = None
         self._comes_back = True
@@ -101,7 +102,7 @@ class Drain:
         limit = place.ends_at(lane) if sent_to is None else sent_to
         if sent_to is None:
             found = await self._feed.read(after, self._sizes.after(after))
-            return [change for change in found if limit is None or change.seq <= limit]
+            return self._condemned.first_alike([c for c in found if limit is None or c.seq <= limit])
         changes: list[Change] = []
         while after < sent_to:
             more = await self._feed.read(after, self._uplink.batch_max)
@@ -116,6 +117,8 @@ class Drain:
         if not picked:
             await self._feed.skip(self._uplink.id, leg)
             return 0.0
+        if refused := self._condemned.take(picked):
+            return await self._put_aside(leg, refused)
         stretch = Stretch(place.begins_at(leg.lane), leg.to_seq, picked)
         content = content_of(self._sender, stretch)
         if content is None and place.sent_to(leg.lane) is not None:
@@ -164,9 +167,14 @@ class Drain:
                     return await self._keep(leg, _single_too_large(reason))
                 self._sizes.too_large(count)
                 await self._halve(leg, stretch, reason)
-            case Poisoned(reason):
-                self._sizes.poisoned(leg.after, leg.to_seq, count)
-                await self._halve(leg, stretch, reason)
+            case Poisoned(reason, named):
+                if not named:
+                    self._sizes.poisoned(leg.after, leg.to_seq, count)
+                    await self._halve(leg, stretch, reason)
+                else:
+                    self._condemned.add(named)
+                    end = self._condemned.first_alike(stretch.changes)[-1].seq
+                    await self._feed.begin(self._uplink.id, Leg(leg.lane, leg.after, end))
         return 0.0
 
     async def _delivered(self, leg: Leg, outcome: Outcome) -> None:
@@ -212,16 +220,23 @@ class Drain:
         """Go on with the first half of a stretch; a record that is alone is put aside with the answer."""
         changes = stretch.changes
         if len(changes) == 1:
-            refused = ((changes[0].seq, reason[:POISON_REASON_MAX]),)
-            await self._delivered(leg, Outcome(1, refused, by_receipt=False))
+            await self._put_aside(leg, [(changes[0].seq, reason)])
             return
         await self._feed.begin(self._uplink.id, Leg(leg.lane, leg.after, half_of(changes)))
+
+    async def _put_aside(self, leg: Leg, refused: Sequence[tuple[int, str]]) -> float:
+        """Go on behind a leg all of whose records were refused for ever."""
+        reasons = [(seq, reason[:POISON_REASON_MAX]) for seq, reason in refused]
+        await self._feed.begin(self._uplink.id, leg)
+        await self._delivered(leg, Outcome(len(reasons), reasons, by_receipt=False))
+        return 0.0
 
     async def _keep(self, leg: Leg, keep: Keep) -> float:
         """Say what is wrong once, and how long to wait. A repeat of the same trouble is only for DEBUG."""
         self._failures += 1
         self._comes_back = True
         self._turns.failed(leg.lane)
+        self._condemned.forget()
         await self._feed.failed(self._uplink.id, f"{keep.trouble}: {keep.message}")
         if keep.trouble in FENCES and self._trouble != keep.trouble:
             await self._feed.fenced(self._uplink.id, is_fenced=True)

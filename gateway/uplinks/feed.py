@@ -49,7 +49,7 @@ class Latest(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a leg's ``count`` records: those in ``refused`` (seq and reason) among them become dead letters.
-    Not ``by_receipt``: the receiver has nothing of the leg, its only record was refused for ever."""
+    Not ``by_receipt``: the receiver has nothing of the leg, all its records were refused for ever."""
 
     count: int
     refused: Sequence[tuple[int, str]] = ()

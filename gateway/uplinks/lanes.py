@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from gateway.model import Change
 from gateway.place import Lane, Place
@@ -67,6 +68,31 @@ class Sizes:
 
     def poisoned(self, after: int, to_seq: int, count: int) -> None:
         self._suspect_from, self._suspect_to, self._suspect = after, to_seq, max(1, count // 2)
+
+
+@dataclass(slots=True)
+class Condemned:
+    """The records that a receiver refused by name in batches it did not take: each is put aside when it is its turn."""
+
+    _reasons: dict[int, str] = field(default_factory=dict)
+
+    def add(self, named: Sequence[tuple[int, str]]) -> None:
+        self._reasons.update(named)
+
+    def forget(self) -> None:
+        """After trouble it may be another receiver, or one that was mended."""
+        self._reasons.clear()
+
+    def first_alike(self, changes: Sequence[Change]) -> list[Change]:
+        """The changes before the first condemned one; where that stands first, those condemned that follow one another."""
+        is_first = bool(changes) and changes[0].seq in self._reasons
+        return list(takewhile(lambda change: (change.seq in self._reasons) is is_first, changes))
+
+    def take(self, changes: Sequence[Change]) -> list[tuple[int, str]]:
+        """The changes with the reasons, which are forgotten here; none where not all of them are condemned."""
+        if not all(change.seq in self._reasons for change in changes):
+            return []
+        return [(change.seq, self._reasons.pop(change.seq)) for change in changes]
 
 
 def half_of(changes: Sequence[Change]) -> int:

@@ -1,7 +1,7 @@
 """What a reply means for the records that were sent. Pure: no socket, no clock, no cursor.
 
 Data is let go in two cases only: a receipt that names this very batch, and a refusal in the district's own words that
-condemns a single record. Everything else, from a captive portal's page to a wrong digest, keeps it.
+condemns a record, named by its seq or alone. Everything else, from a captive portal's page to a wrong digest, keeps it.
 """
 
 from __future__ import annotations
@@ -82,9 +82,11 @@ class TooLarge:
 
 @dataclass(frozen=True, slots=True)
 class Poisoned:
-    """At least one record of the batch is unacceptable: halve until it stands alone."""
+    """At least one record of the batch is unacceptable: ``named`` are all that are, each with its reason; where none is named,
+    halve until it stands alone."""
 
     reason: str
+    named: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,8 @@ def judge(reply: Reply, batch: EncodedBatch, now_ms: int) -> Verdict:
     detail = problem.detail if problem else f"HTTP {reply.status} without the district's answer shape"
     if reply.status == 413:
         return TooLarge(detail, is_final=fault is Fault.TOO_LARGE)
-    if reply.status in {400, 422} and fault is Fault.INVALID:
-        return Poisoned(detail)
+    if reply.status in {400, 422} and problem and fault is Fault.INVALID:
+        return Poisoned(detail, _named(problem, batch))
     if reply.status == 409 and problem and fault is Fault.COVERED:
         return _cut(problem, batch)
     if fault in _FENCES:
@@ -159,6 +161,12 @@ def _problem(reply: Reply) -> Problem | None:
         return Problem.model_validate_json(reply.body)
     except ValidationError:
         return None
+
+
+def _named(problem: Problem, batch: EncodedBatch) -> tuple[tuple[int, str], ...]:
+    """Nothing where it names what was not sent: that is no answer to this batch."""
+    named = {record.seq: record.reason for record in problem.invalid}
+    return tuple(sorted(named.items())) if named.keys() <= set(batch.seqs) else ()
 
 
 def _cut(problem: Problem, batch: EncodedBatch) -> Verdict:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from district import body
 from district.contract import Fault
@@ -101,6 +103,37 @@ def test_what_no_database_can_keep_is_invalid(plain: bytes) -> None:
 
 def test_an_escaped_backslash_before_u0000_is_an_ordinary_text() -> None:
     assert body.parse(one(campus.site(name="\\u0000"))).changes[0].seq == 1
+
+
+def named(plain: bytes) -> dict[int, str]:
+    with pytest.raises(Refusal) as caught:
+        body.parse(redigested(plain))
+    assert caught.value.problem.error is Fault.INVALID
+    return {record.seq: record.reason for record in caught.value.problem.invalid}
+
+
+def some(*wrong: int, text: str = "moon") -> bytes:
+    bodies = {seq: campus.site(name=text) | ({} if text == "\0" else {"kind": text}) for seq in wrong}
+    return campus.envelope([campus.change(seq, bodies.get(seq, campus.site())) for seq in range(3, 9)], 2, 12)
+
+
+@given(wrong=st.sets(st.integers(3, 8), min_size=1), text=st.sampled_from(["moon", "\0", "x" * 5000]))
+def test_each_record_that_is_wrong_is_named_and_no_other(wrong: set[int], text: str) -> None:
+    found = named(some(*wrong, text=text))
+    assert set(found) == wrong
+    assert all(0 < len(reason) <= 500 for reason in found.values())
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        some(5).replace(b'"seq": 6', b'"seq": 5'), some(5).replace(b'"seq": 6', b'"seq": "6"'),
+        some(5).replace(b'"seq": 8', b'"seq": 13'), some(5).replace(b'"seq": 3', b'"seq": 2'), good(site=""),
+        some(5).replace(b'"moon"', b'"mo'), some(5).replace(b'"from_seq": 2', b'"from_seq": "2"'),
+    ],
+)  # fmt: skip
+def test_nothing_is_named_where_it_cannot_be_told_which_record_it_is(plain: bytes) -> None:
+    assert named(plain) == {}
 
 
 WHOLE = {"gzip": gzip.compress(b"{}", mtime=0), "zstd": zstandard.compress(b"{}")}

@@ -7,12 +7,13 @@ import zlib
 from collections.abc import Callable
 from email.utils import formatdate
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
 from district import body
 from district.accept import accept
-from district.contract import Fault
+from district.contract import Fault, Problem, Rejected
 from district.records import Batch
 from district.refusal import Refusal
 from district.store import gateways
@@ -68,9 +69,9 @@ class District:
         ]
         if bad:
             self.chaos.saw("poison")
-            if len(batch.changes) == 1:
-                self.journal.poisoned[bad[0].seq] = bad[0].key
-            raise Refusal(Fault.INVALID, f"{bad[0].key} is not what the contract describes")
+            self.journal.poisoned.update({change.seq: change.key for change in bad})
+            named = [Rejected(seq=change.seq, reason="not what the contract describes") for change in bad]
+            raise Refusal(Fault.INVALID, f"{bad[0].key} is not what the contract describes", invalid=named)
 
     async def answer(self, compressed: bytes, life: Life) -> Reply:
         """A request on its way through the network. Raises PostError."""
@@ -164,16 +165,20 @@ class Wire:
         return reply
 
     def _note_receipt(self, compressed: bytes, reply: Reply) -> None:
-        """What a sender may take as settled: the receipt of this very batch, or the refusal of its only record."""
+        """What a sender may take as settled: the receipt of this very batch, or a record that was refused by name."""
         batch = body.parse(body.inflate(compressed, encoding_of(compressed)))
         wanted = (
             f'"from_seq":{batch.from_seq},"to_seq":{batch.to_seq},"count":{len(batch.changes)},'
             f'"sha256":"{batch.sha256}"'
         )
         is_receipt = reply.status == 200 and wanted.encode() in reply.body and reply.body.endswith(b"}")
-        is_alone = len(batch.changes) == 1 and reply.status == 422 and b'"error":"invalid"' in reply.body
-        if is_receipt or is_alone:
-            self._district.journal.receipts.append((batch.from_seq, batch.to_seq))
+        receipts = self._district.journal.receipts
+        if is_receipt:
+            receipts.append((batch.from_seq, batch.to_seq))
+        elif reply.status == 422 and reply.body.endswith(b"}"):
+            seqs = [batch.from_seq, *(change.seq for change in batch.changes)]
+            named = {record.seq for record in Problem.model_validate_json(reply.body).invalid}
+            receipts += [(before, seq) for before, seq in pairwise(seqs) if seq in named]
 
 
 def encoding_of(compressed: bytes) -> Encoding:

@@ -18,7 +18,7 @@ import msgspec
 
 from district import body
 from district.accept import accept
-from district.contract import Fault
+from district.contract import Fault, Rejected
 from district.refusal import Refusal
 from district.store import gateways
 from district.store.sqlite import SqliteDatabase
@@ -130,6 +130,8 @@ class RealDistrict:
     clock: Clock
     script: deque[str] = field(default_factory=deque)
     poison: set[int] = field(default_factory=set)
+    names: bool = True
+    """It names the poison records of a batch."""
     effects: Counter[int] = field(default_factory=Counter)
     last: tuple[int, bytes] | None = None
     """Where the last batch began that may have to come again, and its bytes."""
@@ -175,8 +177,10 @@ class RealDistrict:
     def take(self, compressed: bytes) -> Reply:
         try:
             batch = body.parse(gzip.decompress(compressed))
-            if self.poison & {change.seq for change in batch.changes}:
-                raise Refusal(Fault.INVALID, "a poison record")
+            bad = sorted(self.poison & {change.seq for change in batch.changes})
+            if bad:
+                named = [Rejected(seq=seq, reason="poison") for seq in bad] if self.names else []
+                raise Refusal(Fault.INVALID, "a poison record", invalid=named)
             receipt = accept(self.store, batch, self.clock.now_ms())
         except Refusal as refusal:
             return Reply(refusal.status, JSON, "", refusal.problem.model_dump_json().encode())

@@ -142,17 +142,42 @@ async def test_a_single_record_is_given_up_as_too_large_only_by_the_district(lin
     assert feed.dead == {1: "too_large here"}
 
 
+def poisoned(seq: int) -> Change:
+    return Change(seq, "interval", "bad", 1, json.dumps(campus.slot(METER, 1) | {"share": 7}).encode())
+
+
 @pytest.mark.parametrize("poison_at", [3, 27, 64])
 async def test_a_poison_record_is_put_aside_and_the_rest_flows(line: Line, poison_at: int) -> None:
     changes = rows(64)
-    bad = json.dumps(campus.slot(METER, 1) | {"share": 7}).encode()
-    changes[poison_at - 1] = Change(poison_at, "interval", "bad", 1, bad)
+    changes[poison_at - 1] = Change(poison_at, "interval", "torn", 1, b'{"kind":"interv')
     feed = MemoryFeed(changes)
     assert await drained(line.uplink(batch_max=64), feed) == []
     assert list(feed.dead) == [poison_at]
-    assert "share" in feed.dead[poison_at]
     assert (feed.cursor, feed.count, line.effects()) == (64, 63, 61)
     assert len(line.front.seen) <= 21  # 2 · log2(64) and each refusal asked again as gzip, not 64
+
+
+async def test_what_the_district_names_is_put_aside_without_a_search(line: Line) -> None:
+    bad = (3, 10, 11, 12, 40, 64)
+    changes = [poisoned(row.seq) if row.seq in bad else row for row in rows(64)]
+    feed = MemoryFeed(changes)
+    assert await drained(line.uplink(batch_max=64), feed) == []
+    assert tuple(feed.dead) == bad
+    assert all("share" in reason for reason in feed.dead.values())
+    assert (feed.cursor, feed.count, line.effects()) == (64, 58, 56)
+    assert len(line.front.seen) <= 6  # the whole, once more as gzip at the most, and four good stretches
+
+
+async def test_names_are_no_longer_believed_after_trouble(line: Line) -> None:
+    changes = [poisoned(row.seq) if row.seq == 30 else row for row in rows(40)]
+    feed = MemoryFeed(changes)
+    async with draining(line.uplink(batch_max=40), feed) as drain:
+        await drain.step()  # the 30th is named
+        line.front.script.append(LOSE_REPLY)
+        feed.changes[29] = row(30, campus.slot(METER, 99))
+        for _ in range(5):
+            await drain.step()
+    assert (feed.cursor, feed.dead, line.effects()) == (40, {}, 38)
 
 
 async def test_stored_bytes_that_are_no_json_are_put_aside_too(line: Line) -> None:

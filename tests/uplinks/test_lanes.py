@@ -132,6 +132,7 @@ ACTS = st.lists(
         st.tuples(st.sampled_from(["lost", "reply lost", "crash", "portal"]), st.integers(1, 3)),
         st.tuples(st.sampled_from(["before", "after"]), st.integers(0, 4)),
         st.tuples(st.sampled_from(["back up", "put back", "poison"]), st.integers(3, 60)),
+        st.tuples(st.just("names"), st.integers(0, 1)),
     ),
     max_size=40,
 )
@@ -156,6 +157,8 @@ def test_any_history_leaves_each_change_with_one_effect(
                     life.door.crashes.extend(["" for _ in range(count)] + [act])
                 case "poison":
                     life.district.poison.add(count)
+                case "names":
+                    life.district.names = bool(count)
                 case "back up":
                     life.district.back_up()
                     has_backup = True

@@ -90,6 +90,15 @@ def test_only_the_districts_own_words_condemn_a_record(status: int) -> None:
     assert kept(status, problem("a new word")).trouble is Trouble.REFUSED
 
 
+def test_a_condemned_record_is_named_by_an_answer_to_this_very_batch() -> None:
+    named = [{"seq": seq, "reason": f"no {seq}"} for seq in BATCH.seqs[:2]]
+    assert verdict(422, problem("invalid", invalid=named[::-1])) == Poisoned(
+        "why", tuple((seq, f"no {seq}") for seq in BATCH.seqs[:2])
+    )
+    stranger = {"seq": BATCH.to_seq + 1, "reason": "never sent"}
+    assert verdict(422, problem("invalid", invalid=[*named, stranger])) == Poisoned("why")
+
+
 @pytest.mark.parametrize(("fault", "trouble"), [("fenced", Trouble.FENCED), ("cloned", Trouble.CLONED)])
 @pytest.mark.parametrize("status", [403, 409])
 def test_f28_a_fence_keeps_all_and_waits_for_a_person(status: int, fault: str, trouble: Trouble) -> None:
