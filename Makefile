@@ -43,7 +43,7 @@ test: COVERAGE ?= --cov --cov-branch --cov-report=term
 test: check bundle
 	@missing="$$(.ci/real-peers)" || exit 1; \
 	CAMPUS_MISSING_PEERS="$$missing" $(PY) -m pytest -q -m "real or campus" $(PYTEST_ARGS)
-	$(MAKE) simulate SEEDS=500
+	$(MAKE) simulate SEEDS=2000
 	$(PY) -m tests.mutants
 
 # Plants each bug of tests/mutants in a copy of the tree; the suite has to notice every one.

@@ -92,6 +92,7 @@ EXAMPLES: dict[str, Any] = {
     name: value.model_dump(mode="json") if isinstance(value, BaseModel) else asdict(value)
     for name, value in VALUES.items()
 }
+_wrong = contract.Rejected(seq=1201, reason="Object missing required field `timezone` - at `$.body`")
 _SAID = {
     contract.Fault.DAMAGED: "sha256 is not that of the changes array as it arrived; send the batch again",
     contract.Fault.UNAUTHORIZED: "no key in force here has signed this",
@@ -105,7 +106,10 @@ _SAID = {
 }
 PROBLEMS: dict[str, Any] = {
     str(STATUS[fault]): contract.Problem(
-        error=fault, detail=said, covered=[(0, 4)] if fault is contract.Fault.COVERED else []
+        error=fault,
+        detail=said,
+        covered=[(0, 4)] if fault is contract.Fault.COVERED else [],
+        invalid=[_wrong] if fault is contract.Fault.INVALID else [],
     ).model_dump(mode="json")
     for fault, said in _SAID.items()
 }
