@@ -50,7 +50,8 @@ def _payload(profile: MqttProfile, suffix: str, fields: list[tuple[FieldPoint, f
         _place(form, profile.channels.data, _channel_text(profile.channels, fields))
         return json.dumps(form, separators=(",", ":"), ensure_ascii=False)
     for spec, raw in fields:
-        _place(form, spec.path, _json_value(spec, raw, _at(form, spec.path)))
+        value = _json_value(spec, raw, _at(form, spec.path))
+        _place(form, spec.path, str(value) if profile.quoted else value)
         if spec.unit_path:
             _place(form, spec.unit_path, "C")
     if profile.time_path:
@@ -81,18 +82,21 @@ def _form(profile: MqttProfile, suffix: str) -> dict[str, Any]:
 def _at(form: dict[str, Any], path: str) -> object:
     here: Any = form
     for key in keys_of(path):
-        if not isinstance(here, dict) or key not in here:
+        if isinstance(here, list) and key.isdecimal() and int(key) < len(here):
+            here = here[int(key)]
+        elif isinstance(here, dict) and key in here:
+            here = here[key]
+        else:
             return None
-        here = here[key]
     return here
 
 
 def _place(form: dict[str, Any], path: str, value: object) -> None:
     *above, last = keys_of(path)
-    here = form
+    here: Any = form
     for key in above:
-        here = here.setdefault(key, {})
-    here[last] = value
+        here = here[int(key)] if isinstance(here, list) else here.setdefault(key, {})
+    here[int(last) if isinstance(here, list) else last] = value
 
 
 def _json_value(spec: FieldPoint, raw: float, example: object) -> object:
