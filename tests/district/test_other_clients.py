@@ -120,6 +120,9 @@ REQUESTS: dict[str, Callable[[str], bytes]] = {
         )
         + GOOD
     ),
+    "a whole URL as target": lambda key: (
+        asking(key, GOOD, *CLOSE, target="http://district:8080/v1/batches") + GOOD
+    ),
     "a query that nobody asked for": lambda key: asking(key, GOOD, *CLOSE, target="/v1/batches?x=1") + GOOD,
 }  # fmt: skip
 

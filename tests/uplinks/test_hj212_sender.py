@@ -118,6 +118,7 @@ async def test_silence_is_given_up_and_a_late_answer_is_nobodys() -> None:
         ("3", Trouble.UNAUTHORIZED),
         ("4", Trouble.FORBIDDEN),
         ("9", Trouble.DAMAGED),
+        ("1", Trouble.REFUSED),
         ("2", Trouble.REFUSED),
         ("x", Trouble.REFUSED),
     ],
