@@ -126,7 +126,8 @@ class MqttProfile(ProfileBase):
     interval_s: float = Field(gt=0)
     """How often the device speaks by itself."""
     time_path: str = ""
-    time_format: Literal["iso8601", "epoch_s", "epoch_ms"] = "iso8601"
+    time_format: Literal["iso8601", "compact", "epoch_s", "epoch_ms"] = "iso8601"
+    """``compact``: YYYYMMDDhhmmss, with or without three more digits of milliseconds, in the site's zone."""
     message_id: tuple[str, ...] = ()
     channels: Channels | None = None
     availability: Availability | None = None

@@ -29,6 +29,7 @@ DEVICE_TIME = "device_time"
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_COMPACT = re.compile(r"(\d{14})(\d{3})?", re.ASCII)
 _INDEX = re.compile(r"0|[1-9]\d{0,3}", re.ASCII)
 _TEXT_MAX = 64
 _TIME_MAX_MS = 253_402_300_800_000  # the year 10000
@@ -183,10 +184,13 @@ def _timed(decoded: Decoded, profile: MqttProfile, root: Any, zone: tzinfo | Non
 
 def _moment_ms(raw: Any, profile: MqttProfile, zone: tzinfo | None) -> int | None:
     """UTC epoch ms; ValueError or OverflowError for what is no moment between 1970 and 9999."""
-    if profile.time_format == "iso8601":
-        ms = _iso_ms(raw, zone)
-    else:
-        ms = _epoch_ms(_unquoted(raw) if profile.quoted else raw, profile.time_format)
+    match profile.time_format:
+        case "iso8601":
+            ms = _iso_ms(raw, zone)
+        case "compact":
+            ms = _compact_ms(raw, zone)
+        case "epoch_s" | "epoch_ms":
+            ms = _epoch_ms(_unquoted(raw) if profile.quoted else raw, profile.time_format)
     if ms is not None and not 0 <= ms < _TIME_MAX_MS:
         raise ValueError(ms)
     return ms
@@ -201,6 +205,15 @@ def _iso_ms(raw: Any, zone: tzinfo | None) -> int | None:
             return None
         moment = moment.replace(tzinfo=zone)
     return round(moment.timestamp() * 1000)
+
+
+def _compact_ms(raw: Any, zone: tzinfo | None) -> int | None:
+    """A whole number is as good as a text: one of 14 digits that is a time is no other number."""
+    found = _COMPACT.fullmatch(str(raw)) if type(raw) is str or type(raw) is int else None
+    if found is None:
+        raise ValueError(raw)
+    moment = datetime.strptime(found[1], "%Y%m%d%H%M%S").replace(tzinfo=zone)
+    return None if zone is None else round(moment.timestamp() * 1000) + int(found[2] or 0)
 
 
 def _epoch_ms(raw: Any, time_format: str) -> int:

@@ -10,7 +10,7 @@ import base64
 import copy
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from devices.profile import Channels, FieldPoint, MqttProfile, keys_of
@@ -24,13 +24,19 @@ class Message:
     retain: bool = False
 
 
-def messages(profile: MqttProfile, topic: str, points: list[SimPoint], ms: int) -> list[Message]:
-    """Everything a device says at ``ms``: one message per topic suffix."""
+def messages(
+    profile: MqttProfile, topic: str, points: list[SimPoint], ms: int, zone: tzinfo = UTC
+) -> list[Message]:
+    """Everything a device says at ``ms``: one message per topic suffix. ``zone`` is that of its clock, where it writes a time
+    without one."""
     suffixes: dict[str, list[tuple[FieldPoint, float]]] = {}
     for point in points:
         if isinstance(point.spec, FieldPoint):
             suffixes.setdefault(point.spec.topic, []).append((point.spec, point.raw(ms)))
-    return [Message(topic + suffix, _payload(profile, suffix, some, ms)) for suffix, some in suffixes.items()]
+    time = _device_time(profile, ms, zone)
+    return [
+        Message(topic + suffix, _payload(profile, suffix, some, time)) for suffix, some in suffixes.items()
+    ]
 
 
 def availability(profile: MqttProfile, topic: str, *, is_online: bool) -> Message | None:
@@ -42,7 +48,7 @@ def availability(profile: MqttProfile, topic: str, *, is_online: bool) -> Messag
     return Message(topic + told.topic, json.dumps({told.path: word}) if told.path else word, retain=True)
 
 
-def _payload(profile: MqttProfile, suffix: str, fields: list[tuple[FieldPoint, float]], ms: int) -> str:
+def _payload(profile: MqttProfile, suffix: str, fields: list[tuple[FieldPoint, float]], time: object) -> str:
     if profile.format == "plain":
         return _plain(*fields[0])
     form = _form(profile, suffix)
@@ -55,7 +61,7 @@ def _payload(profile: MqttProfile, suffix: str, fields: list[tuple[FieldPoint, f
         if spec.unit_path:
             _place(form, spec.unit_path, "C")
     if profile.time_path:
-        _place(form, profile.time_path, _device_time(profile, ms))
+        _place(form, profile.time_path, time)
     return json.dumps(form, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -114,9 +120,11 @@ def _plain(spec: FieldPoint, raw: float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _device_time(profile: MqttProfile, ms: int) -> object:
-    if profile.time_format == "epoch_ms":
-        return ms
-    if profile.time_format == "epoch_s":
-        return round(ms / 1000, 2)
+def _device_time(profile: MqttProfile, ms: int, zone: tzinfo) -> object:
+    match profile.time_format:
+        case "epoch_ms" | "epoch_s":
+            time = ms if profile.time_format == "epoch_ms" else round(ms / 1000, 2)
+            return str(time) if profile.quoted else time
+        case "compact":
+            return f"{datetime.fromtimestamp(ms // 1000, zone):%Y%m%d%H%M%S}{ms % 1000:03d}"
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -248,6 +248,9 @@ def test_quotes_are_a_matter_of_json() -> None:
         ("iso8601", '"2026-09-01 08:30:00"', 1_788_222_600_000),
         ("iso8601", '"2026-09-01T08:30:00+0800"', 1_788_222_600_000),
         ("iso8601", '"2022-07-18T09:34:15.775023242+00:00"', 1_658_136_855_775),
+        ("compact", '"20260901083000"', 1_788_222_600_000),
+        ("compact", '"20260901083000881"', 1_788_222_600_881),
+        ("compact", "20260901083000", 1_788_222_600_000),
         ("epoch_s", "1757060280.21", 1_757_060_280_210),
         ("epoch_s", "1757060280", 1_757_060_280_000),
         ("epoch_ms", "1588074240833", 1_588_074_240_833),
@@ -261,6 +264,7 @@ def test_a_device_time_is_utc_milliseconds(time_format: str, raw: str, expected:
 
 def test_a_time_without_a_zone_is_not_guessed() -> None:
     assert decode(timed("iso8601"), "", b'{"at":"2026-09-01T08:30:00"}') == Decoded()
+    assert decode(timed("compact"), "", b'{"at":"20260901083000"}') == Decoded()
 
 
 @pytest.mark.parametrize(
@@ -271,6 +275,14 @@ def test_a_time_without_a_zone_is_not_guessed() -> None:
         ("iso8601", '"2026-13-01T00:00:00Z"'),
         ("iso8601", '"0001-01-01T00:00:00+23:59"'),
         ("iso8601", "1757060280"),
+        ("iso8601", '"20260901083000"'),
+        ("compact", '"2026090108300"'),
+        ("compact", '"202609010830005"'),
+        ("compact", '"20261301083000"'),
+        ("compact", '"2026-09-01 08:30"'),
+        ("compact", "1757060280"),
+        ("compact", "20260901083000.5"),
+        ("compact", '"00000000000000"'),
         ("epoch_s", '"1757060280"'),
         ("epoch_s", "true"),
         ("epoch_s", "-1"),
@@ -294,7 +306,7 @@ ANYTHING = st.recursive(
 
 
 @STEADY
-@given(ANYTHING, ANYTHING, ANYTHING, st.sampled_from(["iso8601", "epoch_s", "epoch_ms"]))
+@given(ANYTHING, ANYTHING, ANYTHING, st.sampled_from(["iso8601", "compact", "epoch_s", "epoch_ms"]))
 def test_whatever_a_field_holds_only_finite_numbers_come_out(
     co2: object, power: object, at: object, time_format: str
 ) -> None:
