@@ -109,11 +109,12 @@ class Dlt645Profile(ProfileBase):
 
 class Cjt188Profile(ProfileBase):
     """A water, heat or gas meter. ``meter_type`` is the type byte: 10 cold water, 11 hot, 12 drinking, 13 reclaimed,
-    20 heat, 21 cooling, 30 gas, 40 electricity. ``reply_bytes`` is the length of a reply's data, identifier included;
+    20 heat, 21 cooling, 30 gas, 40 electricity; the rest of each ten is the makers' (25 of some that count heat and
+    cooling). ``reply_bytes`` is the length of a reply's data, identifier included;
     ``layouts`` says where all points stand in replies of other lengths. A length that is in neither is refused."""
 
     wire: Literal[Wire.CJT188]
-    meter_type: Literal["10", "11", "12", "13", "20", "21", "30", "40"]
+    meter_type: str = Field(pattern=r"^[1-4][0-9]$")
     reply_bytes: int = Field(default=22, ge=4, le=200)
     layouts: dict[Annotated[int, Field(ge=4, le=200)], dict[PointName, Place]] = Field(default_factory=dict)
     pause_ms: int = Field(default=0, ge=0, le=5000)

@@ -24,8 +24,9 @@ _DOT = re.compile(r"(?<!\\)\.")
 
 class FieldPoint(PointBase):
     """A point in an MQTT payload. ``path`` is dotted (``ENERGY.Total``, ``params.em:0.total_act_power``; a dot
-    inside a key is written ``\\.``), the channel's four digits where the profile has ``channels``, and empty for
-    a plain value payload. ``topic`` is a suffix appended to the device's topic."""
+    inside a key is written ``\\.``, and digits count from 0 where a list lies: ``ENERGY.Power.2``), the channel's four
+    digits where the profile has ``channels``, and empty for a plain value payload. ``topic`` is a suffix appended to
+    the device's topic."""
 
     path: str = ""
     topic: str = ""
@@ -116,14 +117,17 @@ def keys_of(path: str) -> tuple[str, ...]:
 class MqttProfile(ProfileBase):
     """``format`` json: one object per message; plain: the payload is one number or word; channels: an object that
     wraps bytes. ``time_path`` names a device time in the payload, if it has one; ``message_id`` the fields that
-    together tell a message from its repetition."""
+    together tell a message from its repetition. ``quoted``: the device writes its numbers, also that of an epoch, in
+    quotes; of any other device such a number is an error."""
 
     wire: Literal[Wire.MQTT]
     format: Literal["json", "plain", "channels"] = "json"
+    quoted: bool = False
     interval_s: float = Field(gt=0)
     """How often the device speaks by itself."""
     time_path: str = ""
-    time_format: Literal["iso8601", "epoch_s", "epoch_ms"] = "iso8601"
+    time_format: Literal["iso8601", "compact", "epoch_s", "epoch_ms"] = "iso8601"
+    """``compact``: YYYYMMDDhhmmss, with or without three more digits of milliseconds, in the site's zone."""
     message_id: tuple[str, ...] = ()
     channels: Channels | None = None
     availability: Availability | None = None
@@ -134,6 +138,8 @@ class MqttProfile(ProfileBase):
     def _channels_go_with_their_format(self) -> Self:
         if (self.format == "channels") != (self.channels is not None):
             raise ValueError("gives only one of `format: channels` and `channels:`; write both, or neither")
+        if self.quoted and self.format != "json":
+            raise ValueError("has `quoted` without `format: json`; only JSON knows quotes")
         for name, point in self.points.items():
             if self.channels is not None and not isinstance(self.channels.types.get(point.path), str):
                 raise ValueError(

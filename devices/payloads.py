@@ -28,6 +28,9 @@ DEVICE_TIME = "device_time"
 """The key in ``Decoded.errors`` for a time field that is no time (``not_a_time``)."""
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_COMPACT = re.compile(r"(\d{14})(\d{3})?", re.ASCII)
+_INDEX = re.compile(r"0|[1-9]\d{0,3}", re.ASCII)
 _TEXT_MAX = 64
 _TIME_MAX_MS = 253_402_300_800_000  # the year 10000
 
@@ -67,17 +70,17 @@ def decode(profile: MqttProfile, suffix: str, payload: bytes, zone: tzinfo | Non
         decoded = _decoded(fields, found)
         decoded.errors.update({PAYLOAD: error} if error else {})
     else:
-        decoded = _decoded(fields, root)
+        decoded = _decoded(fields, root, quoted=profile.quoted)
     if profile.message_id:
         decoded = replace(decoded, message_id=_message_id(profile, root))
     return _timed(decoded, profile, root, zone) if profile.time_keys else decoded
 
 
-def _decoded(fields: tuple[PayloadField, ...], root: Any) -> Decoded:
+def _decoded(fields: tuple[PayloadField, ...], root: Any, *, quoted: bool = False) -> Decoded:
     decoded = Decoded()
     for one in fields:
         try:
-            value = _value(root, one)
+            value = _value(root, one, quoted=quoted)
         except _FieldError as error:
             decoded.errors[one.name] = str(error)
         else:
@@ -103,16 +106,28 @@ def _plain_value(text: str) -> str | float:
 def _at(root: Any, keys: tuple[str, ...]) -> Any:
     """What lies at a path, None where nothing does."""
     for key in keys:
-        if type(root) is not dict:
+        if type(root) is dict:
+            root = root.get(key)
+        elif type(root) is list and _INDEX.fullmatch(key) and int(key) < len(root):
+            root = root[int(key)]
+        else:
             return None
-        root = root.get(key)
     return root
 
 
-def _value(root: Any, one: PayloadField) -> float | None:
+def _unquoted(raw: Any) -> Any:
+    """The number a text writes as JSON would write it: no sign but minus, no zero in front, nothing around it. What else
+    it may be ("0064", "25 ℃", a bare minus) stays the text it is."""
+    is_number = type(raw) is str and len(raw) <= _TEXT_MAX and _JSON_NUMBER.fullmatch(raw)
+    return float(raw) if is_number else raw
+
+
+def _value(root: Any, one: PayloadField, *, quoted: bool) -> float | None:
     raw = _at(root, one.keys)
     if raw is None:
         return None
+    if quoted and not one.point.values:
+        raw = _unquoted(raw)
     value = _number(raw) if one.is_bare else _converted(raw, one.point)
     return _in_celsius(value, _at(root, one.unit_keys)) if one.unit_keys else value
 
@@ -161,15 +176,21 @@ def _timed(decoded: Decoded, profile: MqttProfile, root: Any, zone: tzinfo | Non
     if raw is None:
         return decoded
     try:
-        moment = _moment_ms(raw, profile.time_format, zone)
+        moment = _moment_ms(raw, profile, zone)
     except (ValueError, OverflowError):
         return replace(decoded, errors=decoded.errors | {DEVICE_TIME: "not_a_time"})
     return replace(decoded, device_time=moment)
 
 
-def _moment_ms(raw: Any, time_format: str, zone: tzinfo | None) -> int | None:
+def _moment_ms(raw: Any, profile: MqttProfile, zone: tzinfo | None) -> int | None:
     """UTC epoch ms; ValueError or OverflowError for what is no moment between 1970 and 9999."""
-    ms = _iso_ms(raw, zone) if time_format == "iso8601" else _epoch_ms(raw, time_format)
+    match profile.time_format:
+        case "iso8601":
+            ms = _iso_ms(raw, zone)
+        case "compact":
+            ms = _compact_ms(raw, zone)
+        case "epoch_s" | "epoch_ms":
+            ms = _epoch_ms(_unquoted(raw) if profile.quoted else raw, profile.time_format)
     if ms is not None and not 0 <= ms < _TIME_MAX_MS:
         raise ValueError(ms)
     return ms
@@ -184,6 +205,15 @@ def _iso_ms(raw: Any, zone: tzinfo | None) -> int | None:
             return None
         moment = moment.replace(tzinfo=zone)
     return round(moment.timestamp() * 1000)
+
+
+def _compact_ms(raw: Any, zone: tzinfo | None) -> int | None:
+    """A whole number is as good as a text: one of 14 digits that is a time is no other number."""
+    found = _COMPACT.fullmatch(str(raw)) if type(raw) is str or type(raw) is int else None
+    if found is None:
+        raise ValueError(raw)
+    moment = datetime.strptime(found[1], "%Y%m%d%H%M%S").replace(tzinfo=zone)
+    return None if zone is None else round(moment.timestamp() * 1000) + int(found[2] or 0)
 
 
 def _epoch_ms(raw: Any, time_format: str) -> int:

@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 
 from district import reads
-from district.body import COMPRESSED_BYTES_MAX
+from district.body import COMPRESSED_BYTES_MAX, encoding_of
 from district.contract import Enrolled, Enrolment, Fault, Problem, Receipt
 from district.figures import School
 from district.interval_pages import Asked, IntervalPage, page
@@ -66,10 +66,10 @@ def ingest_routes(service: Service) -> APIRouter:
             raise unauthorized()
         key_sha256 = await service.key_digest(signed)  # a stranger's body is not read
         service.count_batch(signed)
+        _refuse_unmeasured(request)
+        encoding = encoding_of(request.headers.getlist("content-encoding"))
         raw = await _body_of(request, COMPRESSED_BYTES_MAX)
-        receipt = await service.take(
-            signed, key_sha256, Parcel(raw, request.headers.get("content-encoding", ""))
-        )
+        receipt = await service.take(signed, key_sha256, Parcel(raw, encoding))
         return Response(receipt.model_dump_json(), media_type="application/json")
 
     @router.post(
@@ -136,6 +136,16 @@ async def _health(service: Service) -> Health:
     except Refusal as refusal:
         return Health((str(refusal),))
     return Health((), {"sites": count})
+
+
+def _refuse_unmeasured(request: Request) -> None:
+    """A request that says neither how long its body is nor that it comes in chunks has none (RFC 9112, 6.3). Judged as an
+    empty one it would be told that its signature is wrong, and somebody would enrol the gateway again for nothing."""
+    if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
+        raise Refusal(
+            Fault.DAMAGED,
+            "the request has neither Content-Length nor Transfer-Encoding, hence no body; send one",
+        )
 
 
 async def _body_of(request: Request, bytes_max: int) -> bytes:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from district.api import ingest_routes, reading_routes
 from district.contract import Fault, Problem
-from district.guard import SecurityHeaders
+from district.guard import OriginForm, SecurityHeaders
 from district.keys import SCHEME
 from district.openapi import document
 from district.pages.routes import page_routes
@@ -42,7 +42,7 @@ def create_app(service: Service, *, with_pages: bool = True) -> ASGIApp:
         app.mount("/static", StaticFiles(directory=Path(__file__).parent / "pages" / "static"))
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     _answer_in_one_shape(app)
-    return SecurityHeaders(app)
+    return SecurityHeaders(OriginForm(app))
 
 
 def _answer_in_one_shape(app: FastAPI) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -21,15 +22,30 @@ T = TypeVar("T")
 COMPRESSED_BYTES_MAX = 4 * 1024 * 1024
 PLAIN_BYTES_MAX = 32 * 1024 * 1024
 ZSTD_WINDOW_BYTES_MAX = PLAIN_BYTES_MAX
-
+GZIP_MEMBERS_MAX = 64
+"""Each leaves the rest of the body to be copied once more."""
 
 _envelopes = msgspec.json.Decoder(Envelope)
 _changes = msgspec.json.Decoder(Changes)
 
 
+def encoding_of(headers: Sequence[str]) -> str:
+    """The one coding that the Content-Encoding headers of a request name, as ``inflate`` knows it; empty for none.
+
+    RFC 9110, 8.4.1: in any case, and x-gzip is gzip. Several codings are several layers, which is no batch of ours."""
+    named = [one.strip().lower() for header in headers for one in header.split(",")]
+    layers = ["gzip" if one == "x-gzip" else one for one in named if one not in {"", "identity"}]
+    if len(layers) > 1:
+        raise Refusal(
+            Fault.INVALID,
+            f"Content-Encoding names {' and '.join(layers)[:80]}; use one of gzip and zstd, once",
+        )
+    return layers[0] if layers else ""
+
+
 def inflate(raw: bytes, encoding: str) -> bytes:
-    """The plain body. ``encoding`` is the Content-Encoding header: gzip, zstd, or empty for none. What would unpack to
-    more than a batch may have is refused before it is unpacked further."""
+    """The plain body. ``encoding`` is gzip, zstd, or empty for none. What would unpack to more than a batch may have is
+    refused before it is unpacked further."""
     match encoding:
         case "" | "identity":
             return raw
@@ -49,13 +65,22 @@ def inflate(raw: bytes, encoding: str) -> bytes:
 
 
 def _gunzip(raw: bytes) -> tuple[bytes, bool]:
-    """What is inside, up to one byte more than a batch may have, and whether the stream ends where the body does."""
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        plain = stream.decompress(raw, PLAIN_BYTES_MAX + 1)
-    except zlib.error as error:
-        raise Refusal(Fault.DAMAGED, f"the gzip stream is broken: {error}") from error
-    return plain, stream.eof and not stream.unused_data
+    """What is inside, up to one byte more than a batch may have, and whether the stream ends where the body does.
+
+    RFC 1952, 2.2: a gzip file is a series of members, and what they hold is one text."""
+    plain = b""
+    for _ in range(GZIP_MEMBERS_MAX):
+        stream = zlib.decompressobj(wbits=31)
+        try:
+            plain += stream.decompress(raw, PLAIN_BYTES_MAX + 1 - len(plain))
+        except zlib.error as error:
+            raise Refusal(Fault.DAMAGED, f"the gzip stream is broken: {error}") from error
+        if len(plain) > PLAIN_BYTES_MAX or not stream.eof:
+            return plain, False
+        raw = stream.unused_data
+        if not raw:
+            return plain, True
+    return plain, False
 
 
 def _unzstd(raw: bytes) -> tuple[bytes, bool]:

@@ -22,12 +22,12 @@ SCHEME = "Campus-Sign-1"
 SIGNED_REQUEST = b"POST /v1/batches\n"
 
 _NAME = r"[a-z0-9][a-z0-9-]{0,39}"
-_AUTHORIZATION = re.compile(
-    rf'{SCHEME} key="({_NAME})\.({_NAME})\.([a-z0-9]{{1,20}})", ?sha256="([0-9a-f]{{64}})"'
-)
-_RELAYED = re.compile(
-    rf'{SCHEME} relay="({_NAME})\.([a-z0-9]{{1,20}})", ?for="({_NAME})\.({_NAME})", ?sha256="([0-9a-f]{{64}})"'
-)
+_KEY = re.compile(rf"({_NAME})\.({_NAME})\.([a-z0-9]{{1,20}})")
+_RELAY = re.compile(rf"({_NAME})\.([a-z0-9]{{1,20}})")
+_FOR = re.compile(rf"({_NAME})\.({_NAME})")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PARAMETER = re.compile(r'\s*([A-Za-z0-9]+)\s*=\s*"([^"]{0,200})"\s*(?:,|$)')
+HEADER_LENGTH_MAX = 1000
 _RELAY_KEY = re.compile(rf"({_NAME})\.([a-z0-9]{{1,20}})\.[A-Za-z0-9_-]{{20,100}}")
 _TOKEN = re.compile(rf"({_NAME})\.({_NAME})\.[A-Za-z0-9_-]{{20,100}}")
 
@@ -67,13 +67,35 @@ def digest(secret: str) -> str:
 
 def read_authorization(header: str) -> Signed | None:
     """None for any other header than ``Campus-Sign-1 key="site.gateway.keyid", sha256="…"``, or that of a relay:
-    ``Campus-Sign-1 relay="name.keyid", for="site.gateway", sha256="…"``."""
-    if found := _AUTHORIZATION.fullmatch(header.strip()):
-        return Signed(*found.groups())
-    if found := _RELAYED.fullmatch(header.strip()):
-        relay, key_id, site, gateway, sha256 = found.groups()
-        return Signed(site, gateway, key_id, sha256, relay)
-    return None
+    ``Campus-Sign-1 relay="name.keyid", for="site.gateway", sha256="…"``.
+
+    RFC 9110, 11: scheme and names in any case, parameters in any order, blanks around them; and hex digits in any case."""
+    named = _parameters(header)
+    sha256 = named.pop("sha256", "").lower()
+    if _SHA256.fullmatch(sha256) is None:
+        return None
+    if named.keys() == {"key"} and (key := _KEY.fullmatch(named["key"])):
+        return Signed(key[1], key[2], key[3], sha256)
+    if named.keys() != {"relay", "for"}:
+        return None
+    relay, whom = _RELAY.fullmatch(named["relay"]), _FOR.fullmatch(named["for"])
+    return Signed(whom[1], whom[2], relay[2], sha256, relay[1]) if relay and whom else None
+
+
+def _parameters(header: str) -> dict[str, str]:
+    """Of our scheme, by name; none at all where the header is another's, too long, or names one twice."""
+    scheme, _, rest = header.strip().partition(" ")
+    found: dict[str, str] = {}
+    if scheme.lower() != SCHEME.lower() or len(header) > HEADER_LENGTH_MAX:
+        return found
+    at = 0
+    while at < len(rest):
+        one = _PARAMETER.match(rest, at)
+        if one is None or one[1].lower() in found:
+            return {}
+        found[one[1].lower()] = one[2]
+        at = one.end()
+    return found
 
 
 def new_relay_key(relay: str) -> tuple[str, str]:

@@ -9,8 +9,9 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
-ACK, DROP, CLOSE, LOWER = "ack", "drop", "close", "lower"
-"""What is done with a message that asks to be acknowledged; ``refuse:3`` answers 9011 with QnRtn 3; ``raw:…`` sends that text."""
+ACK, DROP, CLOSE, LOWER, BARE, OLD = "ack", "drop", "close", "lower", "bare", "old"
+"""What is done with a message that asks to be acknowledged. LOWER writes the CRC so, BARE ends without CR LF, OLD answers as
+HJ/T 212-2005 does; ``ack:…`` puts that into the CP, ``refuse:3`` answers 9011 with QnRtn 3, ``raw:…`` sends that text."""
 
 
 def checksum(data: bytes) -> str:
@@ -153,10 +154,17 @@ class Centre:
         elif act.startswith("refuse:"):
             writer.write(framed(self._answer(packet, "9011", f"QnRtn={act.removeprefix('refuse:')}")))
         elif act != DROP:
-            raw = framed(self._answer(packet, "9014", ""))
-            writer.write(raw[:-6] + raw[-6:].lower() if act == LOWER else raw)
+            writer.write(self._receipt(packet, act))
         await writer.drain()
         return True
+
+    def _receipt(self, packet: Packet, act: str) -> bytes:
+        if act == OLD:
+            return framed(f"ST=91;CN=9014;CP=&&QN={packet.fields['QN']};CN={packet.fields['CN']}&&")
+        raw = framed(self._answer(packet, "9014", act.partition(":")[2]))
+        if act == BARE:
+            return raw[:-2]
+        return raw[:-6] + raw[-6:].lower() if act == LOWER else raw
 
     @staticmethod
     def _answer(packet: Packet, cn: str, content: str) -> str:

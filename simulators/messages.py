@@ -10,7 +10,7 @@ import base64
 import copy
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from devices.profile import Channels, FieldPoint, MqttProfile, keys_of
@@ -24,13 +24,19 @@ class Message:
     retain: bool = False
 
 
-def messages(profile: MqttProfile, topic: str, points: list[SimPoint], ms: int) -> list[Message]:
-    """Everything a device says at ``ms``: one message per topic suffix."""
+def messages(
+    profile: MqttProfile, topic: str, points: list[SimPoint], ms: int, zone: tzinfo = UTC
+) -> list[Message]:
+    """Everything a device says at ``ms``: one message per topic suffix. ``zone`` is that of its clock, where it writes a time
+    without one."""
     suffixes: dict[str, list[tuple[FieldPoint, float]]] = {}
     for point in points:
         if isinstance(point.spec, FieldPoint):
             suffixes.setdefault(point.spec.topic, []).append((point.spec, point.raw(ms)))
-    return [Message(topic + suffix, _payload(profile, suffix, some, ms)) for suffix, some in suffixes.items()]
+    time = _device_time(profile, ms, zone)
+    return [
+        Message(topic + suffix, _payload(profile, suffix, some, time)) for suffix, some in suffixes.items()
+    ]
 
 
 def availability(profile: MqttProfile, topic: str, *, is_online: bool) -> Message | None:
@@ -42,7 +48,7 @@ def availability(profile: MqttProfile, topic: str, *, is_online: bool) -> Messag
     return Message(topic + told.topic, json.dumps({told.path: word}) if told.path else word, retain=True)
 
 
-def _payload(profile: MqttProfile, suffix: str, fields: list[tuple[FieldPoint, float]], ms: int) -> str:
+def _payload(profile: MqttProfile, suffix: str, fields: list[tuple[FieldPoint, float]], time: object) -> str:
     if profile.format == "plain":
         return _plain(*fields[0])
     form = _form(profile, suffix)
@@ -50,11 +56,12 @@ def _payload(profile: MqttProfile, suffix: str, fields: list[tuple[FieldPoint, f
         _place(form, profile.channels.data, _channel_text(profile.channels, fields))
         return json.dumps(form, separators=(",", ":"), ensure_ascii=False)
     for spec, raw in fields:
-        _place(form, spec.path, _json_value(spec, raw, _at(form, spec.path)))
+        value = _json_value(spec, raw, _at(form, spec.path))
+        _place(form, spec.path, str(value) if profile.quoted else value)
         if spec.unit_path:
             _place(form, spec.unit_path, "C")
     if profile.time_path:
-        _place(form, profile.time_path, _device_time(profile, ms))
+        _place(form, profile.time_path, time)
     return json.dumps(form, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -81,18 +88,21 @@ def _form(profile: MqttProfile, suffix: str) -> dict[str, Any]:
 def _at(form: dict[str, Any], path: str) -> object:
     here: Any = form
     for key in keys_of(path):
-        if not isinstance(here, dict) or key not in here:
+        if isinstance(here, list) and key.isdecimal() and int(key) < len(here):
+            here = here[int(key)]
+        elif isinstance(here, dict) and key in here:
+            here = here[key]
+        else:
             return None
-        here = here[key]
     return here
 
 
 def _place(form: dict[str, Any], path: str, value: object) -> None:
     *above, last = keys_of(path)
-    here = form
+    here: Any = form
     for key in above:
-        here = here.setdefault(key, {})
-    here[last] = value
+        here = here[int(key)] if isinstance(here, list) else here.setdefault(key, {})
+    here[int(last) if isinstance(here, list) else last] = value
 
 
 def _json_value(spec: FieldPoint, raw: float, example: object) -> object:
@@ -110,9 +120,11 @@ def _plain(spec: FieldPoint, raw: float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _device_time(profile: MqttProfile, ms: int) -> object:
-    if profile.time_format == "epoch_ms":
-        return ms
-    if profile.time_format == "epoch_s":
-        return round(ms / 1000, 2)
+def _device_time(profile: MqttProfile, ms: int, zone: tzinfo) -> object:
+    match profile.time_format:
+        case "epoch_ms" | "epoch_s":
+            time = ms if profile.time_format == "epoch_ms" else round(ms / 1000, 2)
+            return str(time) if profile.quoted else time
+        case "compact":
+            return f"{datetime.fromtimestamp(ms // 1000, zone):%Y%m%d%H%M%S}{ms % 1000:03d}"
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

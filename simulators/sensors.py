@@ -158,7 +158,7 @@ class Speaker:
         while self._due[0][0] <= now and len(batch) < BATCH_MAX:
             _, index = self._due[0]
             sensor = self._sensors[index]
-            batch += messages(sensor.profile, sensor.topic, sensor.points, now)
+            batch += messages(sensor.profile, sensor.topic, sensor.points, now, self.campus.site.zone)
             heapq.heapreplace(self._due, (sensor.due_after(self.campus, now), index))
         return batch
 

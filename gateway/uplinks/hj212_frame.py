@@ -2,7 +2,8 @@
 
 ``##``, four digits of length, the data segment (at most 1024 bytes), four hex digits of CRC, CR LF. The segment is
 ``QN=…;ST=…;CN=…;PW=…;MN=…;Flag=…;[PNUM=…;PNO=…;]CP=&&…&&``. Flag: bit 0 asks for an acknowledgement, bit 1 says that PNUM
-and PNO are there, bits 2 and up are the version, 1 for 2017. Whatever a stream holds, reading it raises nothing.
+and PNO are there, bits 2 and up are the version, 1 for 2017. Whatever a stream holds, reading it raises nothing. A frame
+whose CRC fits is whole without the CR LF, which some centres leave out: length and CRC say where it ends.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ PACKETS_MAX = 9999
 VERSION, ACK, SPLIT = 0b100, 0b1, 0b10
 
 _START = b"##"
-_HEAD, _TAIL = 6, 6
+_HEAD, _DIGITS, _TAIL = 6, 4, 6
 _SEGMENT = re.compile(rb"^(?P<head>[\x21-\x7e]*?;)CP=&&(?P<cp>[\x20-\x7e]*)&&$")
-_CRC = re.compile(rb"^[0-9A-Fa-f]{4}\r\n$")
+_CRC = re.compile(rb"[0-9A-Fa-f]{4}")
+_CLOSED = re.compile(rb"[0-9A-Fa-f]{4}\r\n")
 
 
 def crc(data: bytes) -> int:
@@ -110,6 +112,11 @@ class Heard:
     def __getitem__(self, name: str) -> str:
         return self.fields.get(name, "")
 
+    def answers(self, qn: str, mn: str) -> bool:
+        """Whether it is the answer to the message of this QN and MN. HJ/T 212-2005 names the QN within CP, and some of its
+        answers no MN; where one is named it has to be ours."""
+        return (self["QN"] or self.cp.get("QN", "")) == qn and self["MN"] in {mn, ""}
+
 
 class FrameReader:
     """Finds frames in a stream. Bytes that belong to none are dropped; never more than two frames are held."""
@@ -117,7 +124,7 @@ class FrameReader:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self.dropped = 0
-        """Bytes that were part of no frame."""
+        """Bytes that were part of no frame, line ends aside."""
 
     def feed(self, data: bytes) -> list[Heard]:
         self._buffer += data
@@ -141,19 +148,23 @@ class FrameReader:
         if length > SEGMENT_MAX:
             self._drop(1)
             return []
-        end = _HEAD + length + _TAIL
-        if len(self._buffer) < end:
+        return self._framed(_HEAD + length)
+
+    def _framed(self, end: int) -> list[Heard] | None:
+        """The frame whose data segment ends at ``end``, as ``_next``."""
+        segment, tail = bytes(self._buffer[_HEAD:end]), bytes(self._buffer[end : end + _TAIL])
+        is_intact = _CRC.match(tail) is not None and int(tail[:_DIGITS], 16) == crc(segment)
+        if not is_intact and len(tail) < _TAIL:
             return None
-        segment, tail = bytes(self._buffer[_HEAD : end - _TAIL]), bytes(self._buffer[end - _TAIL : end])
-        if _CRC.match(tail) is None:
+        if not is_intact and _CLOSED.match(tail) is None:
             self._drop(1)
             return []
-        del self._buffer[:end]
-        heard = read_segment(segment, int(tail[:4], 16) == crc(segment))
+        del self._buffer[: end + (_DIGITS if is_intact else _TAIL)]
+        heard = read_segment(segment, is_intact)
         return [heard] if heard else []
 
     def _drop(self, count: int) -> None:
-        self.dropped += count
+        self.dropped += len(self._buffer[:count].strip(b"\r\n"))
         del self._buffer[:count]
 
 

@@ -18,6 +18,8 @@ from gateway.uplinks.wire import WireFault
 
 CHUNK = 4096
 ANSWERS = {"9011", "9012", "9014"}
+INTERACTION = ANSWERS | {"9013"}
+"""What is never a request. 9013 is to a notice, and we send none."""
 
 Asked = Callable[[Heard], Awaitable[list[bytes]]]
 """What is answered to a request of the centre; raises nothing but what ends the collector."""
@@ -92,11 +94,11 @@ class Link:
 
     async def _take(self, heard: Heard, writer: asyncio.StreamWriter) -> None:
         """An answer goes to who waits for it; one nobody waits for is dropped; anything else is a request."""
-        if heard["CN"] not in ANSWERS:
+        if heard["CN"] not in INTERACTION:
             await _write(writer, b"".join(await self._asked(heard)))
-        elif self._waiting is not None and heard.is_intact:
+        elif self._waiting is not None and heard["CN"] in ANSWERS and heard.is_intact:
             qn, mn, answer = self._waiting
-            if (heard["QN"], heard["MN"]) == (qn, mn) and not answer.done():
+            if heard.answers(qn, mn) and not answer.done():
                 answer.set_result(heard)
 
     def _lost(self, why: str) -> None:

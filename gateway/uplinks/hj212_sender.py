@@ -1,7 +1,7 @@
 """A centre of HJ 212: intervals by the change feed, real-time data by the clock, answers when it asks.
 
-9014 under our QN and MN is the receipt of a message. A message is sent once for each stretch: one that was acknowledged before
-another failed is not said again while the process lives.
+9014 under our QN and MN is the receipt of a message, unless it says in its CP that the message was wrong. A message is sent
+once for each stretch: one that was acknowledged before another failed is not said again while the process lives.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Hj212Sender:
             if packet in self._acknowledged:
                 continue
             heard = await self.link.exchange(packet, message.qn, message.mn)
-            if heard["CN"] != ACKNOWLEDGED:
+            if not is_receipt(heard):
                 return refusal(heard)
             self._acknowledged.add(packet)
         return None
@@ -176,9 +176,17 @@ class Hj212Sender:
         return password
 
 
+def is_receipt(heard: Heard) -> bool:
+    """A 9014, and no code in it that says otherwise: there are centres that put QnRtn and ExeRtn into each 9014, and answer a
+    message whose CRC they found wrong with ``QnRtn=9;ExeRtn=3``."""
+    codes = {heard.cp[name] for name in ("QnRtn", "ExeRtn") if name in heard.cp}
+    return heard["CN"] == ACKNOWLEDGED and codes <= {"1"}
+
+
 def refusal(heard: Heard) -> Keep:
-    """What the centre refuses is kept: its word condemns no record."""
-    code = heard.cp.get("QnRtn") or heard.cp.get("ExeRtn") or "?"
+    """What the centre refuses is kept: its word condemns no record. Of two codes the one that says no."""
+    codes = [heard.cp[name] for name in ("QnRtn", "ExeRtn") if heard.cp.get(name)]
+    code = next((one for one in codes if one != "1"), (codes or ["?"])[0])
     known = (
         QnRtn(int(code)) if code.isascii() and code.isdigit() and int(code) in list(QnRtn) else QnRtn.UNKNOWN
     )

@@ -175,12 +175,82 @@ def test_a_plain_word_is_looked_up() -> None:
     assert decode(door, "", b"ajar").errors == {"door_open": "unknown_word"}
 
 
+THREE_PHASE = profile(
+    {
+        "current_a": {"quantity": "current", "path": "ENERGY.Current.0"},
+        "current_b": {"quantity": "current", "path": "ENERGY.Current.1"},
+        "current_c": {"quantity": "current", "path": "ENERGY.Current.2"},
+    }
+)
+
+
+def test_digits_of_a_path_count_from_0_where_a_list_lies() -> None:
+    """A three-phase Tasmota device lists its phases."""
+    whole = b'{"Time":"2026-09-01T08:30:00","ENERGY":{"Total":12.5,"Current":[0.157,0,0.5]}}'
+    assert decode(THREE_PHASE, "", whole).readings == {"current_a": 0.157, "current_b": 0, "current_c": 0.5}
+    short = b'{"ENERGY":{"Current":[0.157,null]}}'
+    assert decode(THREE_PHASE, "", short) == Decoded({"current_a": 0.157})
+    keyed = b'{"ENERGY":{"Current":{"0":0.157}}}'
+    assert decode(THREE_PHASE, "", keyed) == Decoded({"current_a": 0.157})
+
+
+@pytest.mark.parametrize("key", ["-1", "01", "+0", "1.0", "0x0", "x", "\N{FULLWIDTH DIGIT ZERO}", "9" * 5000])
+def test_what_is_no_plain_index_finds_nothing_in_a_list(key: str) -> None:
+    one = profile({"co2": {"quantity": "co2", "path": "co2." + key.replace(".", "\\.")}})
+    assert decode(one, "", b'{"co2":[400,500]}') == Decoded()
+
+
+QUOTED = profile(
+    {
+        "temperature": {"quantity": "temperature", "path": "temp"},
+        "humidity": {"quantity": "humidity", "path": "humi"},
+        "co2": CO2,
+        "door_open": {"quantity": "door_open", "path": "door", "values": {"0": 0, "1": 1}},
+    },
+    quoted=True,
+    time_path="at",
+    time_format="epoch_ms",
+)
+
+
+def test_a_device_that_quotes_its_numbers_is_read_where_its_profile_says_so() -> None:
+    """As a published board with MicroPython sends them: ``{"temp":"25.8","humi":"66.8","co2":"10"}``."""
+    said = b'{"temp":"25.8","humi":"66.8","co2":"10","door":"1","at":"1588074240833"}'
+    expected = {"temperature": 25.8, "humidity": 66.8, "co2": 10, "door_open": 1}
+    assert decode(QUOTED, "", said) == Decoded(expected, {}, 1_588_074_240_833)
+    assert decode(QUOTED, "", b'{"temp":25.8,"humi":"-0.5e1"}').readings == {
+        "temperature": 25.8,
+        "humidity": -5,
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "25.8 ", "25.8 \u2103", "25,8", "0064", "+1", ".5", "5.", "0x10", "NaN", "nan", "inf", "-", "1_000",
+     "\uff11", "1" * 65, "1e999", "true", "null"],
+)  # fmt: skip
+def test_a_quoted_text_that_json_would_not_write_as_a_number_is_none(text: str) -> None:
+    decoded = decode(QUOTED, "", json.dumps({"temp": text, "humi": "41.5"}).encode())
+    assert decoded == Decoded({"humidity": 41.5}, {"temperature": "not_a_number"})
+
+
+def test_quotes_are_a_matter_of_json() -> None:
+    with pytest.raises(ValueError, match="only JSON knows quotes"):
+        profile({"co2": {"quantity": "co2"}}, format="plain", quoted=True)
+
+
 @pytest.mark.parametrize(
     ("time_format", "raw", "expected"),
     [
         ("iso8601", '"2026-09-01T08:30:00+08:00"', 1_788_222_600_000),
         ("iso8601", '"2026-09-01T00:30:00.5Z"', 1_788_222_600_500),
         ("iso8601", '"2026-09-01T08:30:00"', 1_788_222_600_000),
+        ("iso8601", '"2026-09-01 08:30:00"', 1_788_222_600_000),
+        ("iso8601", '"2026-09-01T08:30:00+0800"', 1_788_222_600_000),
+        ("iso8601", '"2022-07-18T09:34:15.775023242+00:00"', 1_658_136_855_775),
+        ("compact", '"20260901083000"', 1_788_222_600_000),
+        ("compact", '"20260901083000881"', 1_788_222_600_881),
+        ("compact", "20260901083000", 1_788_222_600_000),
         ("epoch_s", "1757060280.21", 1_757_060_280_210),
         ("epoch_s", "1757060280", 1_757_060_280_000),
         ("epoch_ms", "1588074240833", 1_588_074_240_833),
@@ -194,6 +264,7 @@ def test_a_device_time_is_utc_milliseconds(time_format: str, raw: str, expected:
 
 def test_a_time_without_a_zone_is_not_guessed() -> None:
     assert decode(timed("iso8601"), "", b'{"at":"2026-09-01T08:30:00"}') == Decoded()
+    assert decode(timed("compact"), "", b'{"at":"20260901083000"}') == Decoded()
 
 
 @pytest.mark.parametrize(
@@ -204,6 +275,14 @@ def test_a_time_without_a_zone_is_not_guessed() -> None:
         ("iso8601", '"2026-13-01T00:00:00Z"'),
         ("iso8601", '"0001-01-01T00:00:00+23:59"'),
         ("iso8601", "1757060280"),
+        ("iso8601", '"20260901083000"'),
+        ("compact", '"2026090108300"'),
+        ("compact", '"202609010830005"'),
+        ("compact", '"20261301083000"'),
+        ("compact", '"2026-09-01 08:30"'),
+        ("compact", "1757060280"),
+        ("compact", "20260901083000.5"),
+        ("compact", '"00000000000000"'),
         ("epoch_s", '"1757060280"'),
         ("epoch_s", "true"),
         ("epoch_s", "-1"),
@@ -227,7 +306,7 @@ ANYTHING = st.recursive(
 
 
 @STEADY
-@given(ANYTHING, ANYTHING, ANYTHING, st.sampled_from(["iso8601", "epoch_s", "epoch_ms"]))
+@given(ANYTHING, ANYTHING, ANYTHING, st.sampled_from(["iso8601", "compact", "epoch_s", "epoch_ms"]))
 def test_whatever_a_field_holds_only_finite_numbers_come_out(
     co2: object, power: object, at: object, time_format: str
 ) -> None:

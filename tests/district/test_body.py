@@ -163,13 +163,54 @@ def test_a_bomb_is_refused_before_it_is_unpacked(encoding: str) -> None:
     [
         (encoding, raw)
         for encoding, whole in WHOLE.items()
-        for raw in (b"", b"nonsense", whole[:-1], whole + b"x", whole + whole, zlib.compress(b"{}"))
-    ],
+        for raw in (b"", b"nonsense", whole[:-1], whole + b"x", whole + whole[:-1], zlib.compress(b"{}"))
+    ]
+    + [("zstd", WHOLE["zstd"] * 2), ("gzip", WHOLE["gzip"] * (body.GZIP_MEMBERS_MAX + 1))],
 )
 def test_broken_compression_is_damage_and_condemns_no_record(encoding: str, raw: bytes) -> None:
     with pytest.raises(Refusal) as caught:
         body.inflate(raw, encoding)
     assert caught.value.problem.error is Fault.DAMAGED
+
+
+def test_members_of_a_gzip_stream_are_one_text() -> None:
+    """RFC 1952, 2.2: "members simply appear one after another in the file"."""
+    plain = good()
+    members = [gzip.compress(plain[at : at + 100]) for at in range(0, len(plain), 100)]
+    assert body.inflate(b"".join(members), "gzip") == plain
+    assert body.inflate(WHOLE["gzip"] * body.GZIP_MEMBERS_MAX, "gzip") == b"{}" * body.GZIP_MEMBERS_MAX
+
+
+def test_a_bomb_of_many_members_is_refused_before_it_is_unpacked() -> None:
+    half = gzip.compress(b"0" * (body.PLAIN_BYTES_MAX // 2 + 1), 1)
+    with pytest.raises(Refusal) as caught:
+        body.inflate(half * 60, "gzip")
+    assert caught.value.problem.error is Fault.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("headers", "encoding"),
+    [
+        ([], ""),
+        ([""], ""),
+        (["gzip"], "gzip"),
+        (["GZIP"], "gzip"),
+        ([" x-gzip "], "gzip"),
+        (["identity"], ""),
+        (["identity, Zstd"], "zstd"),
+        (["identity", "gzip"], "gzip"),
+        (["gzip,"], "gzip"),
+        (["br"], "br"),
+    ],
+)
+def test_a_coding_is_named_in_any_case_and_may_stand_beside_none(headers: list[str], encoding: str) -> None:
+    assert body.encoding_of(headers) == encoding
+
+
+@pytest.mark.parametrize("headers", [["gzip", "gzip"], ["zstd, gzip"], ["gzip", "identity, br"]])
+def test_several_layers_of_coding_are_refused_by_name(headers: list[str]) -> None:
+    with pytest.raises(Refusal, match=r"Content-Encoding names .* and .*; use one of gzip and zstd, once"):
+        body.encoding_of(headers)
 
 
 def test_a_window_larger_than_a_batch_is_not_reserved() -> None:

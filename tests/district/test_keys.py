@@ -24,6 +24,23 @@ def test_district_gateway_and_the_written_rule_sign_alike() -> None:
     assert not keys.fits(signed, keys.digest(KEY + "x"), b"body")
 
 
+@pytest.mark.parametrize(
+    "dress",
+    [
+        'campus-sign-1 key="{key}", sha256="{sha}"',
+        'CAMPUS-SIGN-1 Key="{key}",SHA256="{SHA}"',
+        'Campus-Sign-1 sha256="{sha}", key="{key}"',
+        '  Campus-Sign-1   key = "{key}" ,  sha256 = "{SHA}"  ',
+    ],
+)
+def test_a_signature_is_read_in_every_dress_rfc_9110_allows(dress: str) -> None:
+    named = campus.signed(KEY, b"body")["authorization"].split('"')
+    signed = keys.read_authorization(dress.format(key=named[1], sha=named[3], SHA=named[3].upper()))
+    assert signed == keys.read_authorization(campus.signed(KEY, b"body")["authorization"])
+    assert signed is not None
+    assert keys.fits(signed, keys.digest(KEY), b"body")
+
+
 def test_a_new_key_and_a_new_token_are_read_back() -> None:
     key_id, key = keys.new_key("demo", "gw-1")
     assert key.startswith(f"demo.gw-1.{key_id}.")
@@ -36,7 +53,10 @@ def test_a_new_key_and_a_new_token_are_read_back() -> None:
     [
         "", "Bearer x", f"Bearer {KEY}", 'Campus-Sign-1 key="demo.gw-1", sha256="' + "0" * 64 + '"',
         'Campus-Sign-1 key="demo.gw-1.k", sha256="short"', 'Campus-Sign-1 key="demo.gw-1.k", sha256="' + "0" * 64 + '" x',
-        'Campus-Sign-2 key="demo.gw-1.k", sha256="' + "0" * 64 + '"', "键",
+        'Campus-Sign-2 key="demo.gw-1.k", sha256="' + "0" * 64 + '"', "键", "Campus-Sign-1",
+        'Campus-Sign-1 key="demo.gw-1.k", key="demo.gw-1.k", sha256="' + "0" * 64 + '"',
+        'Campus-Sign-1 key="demo.gw-1.k", for="demo.gw-1", sha256="' + "0" * 64 + '"',
+        'Campus-Sign-1 key="demo.gw-1.k", sha256="' + "0" * 64 + '"' + " " * 1000,
     ],
 )  # fmt: skip
 def test_other_headers_are_no_signature(header: str) -> None:

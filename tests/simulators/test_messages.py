@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from devices.payloads import decode
 from devices.profile import MqttProfile
 from simulators.campus import Campus
 from simulators.messages import Message, availability, messages
@@ -42,6 +45,29 @@ def test_zigbee_air_has_the_fields_of_its_bridge(campus: Campus, monday: int) ->
     assert read["co2"] == campus.points["air-a101.co2"].shown(ms)
     assert isinstance(read["co2"], int)
     assert abs(read["temperature"] - float(campus.truth("air-a101.temperature", ms))) <= 0.05001
+
+
+def test_a_device_that_quotes_lists_and_writes_its_time_without_marks_is_simulated_so(
+    campus: Campus, monday: int
+) -> None:
+    """Found by the shipped decoder again: what a profile may say, a simulated device does."""
+    shipped = campus.site.profiles["zigbee2mqtt-air"]
+    assert isinstance(shipped, MqttProfile)
+    said = shipped.model_dump(mode="json", exclude_unset=True)
+    said |= {"quoted": True, "time_path": "at", "time_format": "compact"}
+    said["examples"] = [{"name": "form", "payload": '{"co2":["0"],"at":""}', "readings": {"co2": 0}}]
+    said["points"]["co2"] |= {"path": "co2.0"}
+    said["points"]["pm25"] |= {"path": "pm.2"}
+    one, zone = MqttProfile.model_validate(said), campus.site.zone
+    points = [replace(point, spec=one.points[point.key]) for point in campus.of("air-a101")]
+    (message,) = messages(one, "t", points, monday + 881, zone)
+    read = json.loads(message.payload)
+    assert read["at"] == f"{datetime.fromtimestamp(monday / 1000, zone):%Y%m%d%H%M%S}881"
+    assert isinstance(read["co2"], list)
+    assert {type(read[key]) for key in ("temperature", "humidity")} == {str}
+    decoded = decode(one, "", message.payload.encode(), zone)
+    assert (decoded.device_time, decoded.errors) == (monday + 881, {})
+    assert decoded.readings.keys() == one.points.keys()
 
 
 def test_milesight_counts_humidity_in_halves(campus: Campus, monday: int) -> None:

@@ -19,7 +19,7 @@ from gateway.uplinks.hj212_sender import Hj212Sender, hj212_sender
 from gateway.uplinks.present import speaking
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.verdict import Delivered, Keep, Trouble
-from simulators.hj212_center import ACK, CLOSE, DROP, LOWER, Centre
+from simulators.hj212_center import ACK, BARE, CLOSE, DROP, LOWER, OLD, Centre
 from tests.district.campus import METER, MIDNIGHT, NOW, QUARTER, slot
 from tests.uplinks.memory import MemoryFeed, SelfMovingClock, row
 from tests.uplinks.speakers import QUANTITY, speaker
@@ -118,6 +118,7 @@ async def test_silence_is_given_up_and_a_late_answer_is_nobodys() -> None:
         ("3", Trouble.UNAUTHORIZED),
         ("4", Trouble.FORBIDDEN),
         ("9", Trouble.DAMAGED),
+        ("1", Trouble.REFUSED),
         ("2", Trouble.REFUSED),
         ("x", Trouble.REFUSED),
     ],
@@ -127,6 +128,44 @@ async def test_a_refusal_keeps_everything(code: str, trouble: Trouble) -> None:
         verdict = await sender.send(stretch(feed))
         assert isinstance(verdict, Keep)
         assert (verdict.trouble, bool(verdict.cure)) == (trouble, True)
+
+
+@pytest.mark.parametrize("act", ["ack:QnRtn=1", "ack:QnRtn=1;ExeRtn=1", "ack: ", BARE, OLD])
+async def test_a_receipt_is_one_in_every_dress_a_platform_gives_it(act: str) -> None:
+    """Codes in the CP of 9014, a blank between the ``&&``, no CR LF, QN in the CP: each as a published centre writes it."""
+    async with linked(*[act] * 4) as (sender, centre, feed):
+        assert await sender.send(stretch(feed)) == Delivered(())
+        assert len(centre.of("2051")) == 4
+
+
+@pytest.mark.parametrize(
+    ("codes", "trouble"),
+    [
+        ("QnRtn=9;ExeRtn=3", Trouble.DAMAGED),
+        ("QnRtn=3;ExeRtn=3", Trouble.UNAUTHORIZED),
+        ("QnRtn=4;ExeRtn=3", Trouble.FORBIDDEN),
+        ("QnRtn=1;ExeRtn=100", Trouble.REFUSED),
+        ("ExeRtn=2", Trouble.REFUSED),
+        ("QnRtn=", Trouble.REFUSED),
+    ],
+)
+async def test_a_9014_that_names_a_fault_is_no_receipt(codes: str, trouble: Trouble) -> None:
+    """A published platform answers each message with 9014 and puts what it found wrong into QnRtn and ExeRtn."""
+    async with linked(f"ack:{codes}") as (sender, centre, feed):
+        verdict = await sender.send(stretch(feed))
+        assert isinstance(verdict, Keep)
+        assert verdict.trouble is trouble
+        assert len(centre.of("2051")) == 1
+        assert await sender.send(stretch(feed)) == Delivered(())
+
+
+async def test_an_answer_to_a_notice_is_never_taken_for_a_request() -> None:
+    async with linked(newest=NEWEST) as (_, centre, _):
+        await centre.until("2011")
+        await centre.ask(f"QN=20261122140000001;ST=91;CN=9013;PW=123456;MN={MN};Flag=4;CP=&& &&")
+        await centre.ask(REQUEST.format("1061", ""))
+        await centre.until("9012")
+        assert [packet.content for packet in centre.of("9011")] == ["QnRtn=1"]
 
 
 @pytest.mark.parametrize(
