@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from edge_config.site import LoadedSite
-from gateway.query import connection, views
+from gateway.query import connection, devices, views
 from gateway.query.hub import shape
 from gateway.query.hub.view import Hub, HubGateway
 from gateway.query.newest import Newest
@@ -24,6 +24,11 @@ from runtime.clock import Clock
 UNKNOWN = "unknown"
 NOT_SENT = "not_sent"
 """Why there is no present value: readings stay at the gateway."""
+DATA_AT = (
+    f'(SELECT i."end" FROM hub.interval i INDEXED BY {shape.INDEX} WHERE i.site_id = p.site_id AND i.point = p.point'
+    " AND i.period = '15min' AND i.content <> 'missing' AND i.start < ? ORDER BY i.start DESC LIMIT 1)"
+)
+"""The end of the newest known quarter-hour of a point ``p`` that began before a moment."""
 
 
 class HubSnapshot(Snapshot):
@@ -92,10 +97,11 @@ class HubReader(Reader):
         return [replace(row, delivered=None) for row in super().completeness(first_day, last_day, level)]
 
     def devices(self) -> list[views.DeviceRow]:
-        return [
-            replace(row, latest=[_not_sent(one) for one in row.latest], state=UNKNOWN)
-            for row in super().devices()
-        ]
+        """``line`` is the gateway that sends the device, "" where none has yet: buses and topics are the gateways' own.
+        ``seen_at`` is the end of its newest known quarter-hour."""
+        with self.look() as snapshot:
+            sent = senders(snapshot)
+            return [_device(row, *sent.get(row.device, ("", None))) for row in devices.devices(snapshot)]
 
 
 class _Held(HubReader):
@@ -113,14 +119,28 @@ class _Held(HubReader):
 def gateways(snapshot: Snapshot) -> list[HubGateway]:
     """Every gateway that may write, heard or not, by its id."""
     rows = snapshot.db.execute(
-        'SELECT g.gateway_id, g.contact_at, count(p.point), max((SELECT i."end" FROM hub.interval i'
-        f" INDEXED BY {shape.INDEX} WHERE i.site_id = p.site_id AND i.point = p.point AND i.period = '15min'"
-        " AND i.content <> 'missing' AND i.start < ? ORDER BY i.start DESC LIMIT 1))"
+        f"SELECT g.gateway_id, g.contact_at, count(p.point), max({DATA_AT})"
         " FROM hub.gateway g LEFT JOIN hub.point p ON p.site_id = g.site_id AND p.gateway_id = g.gateway_id"
         " WHERE g.site_id = ? GROUP BY g.gateway_id ORDER BY g.gateway_id",
         (snapshot.now, snapshot.site.file.site.id),
     )
     return [HubGateway(*row) for row in rows]
+
+
+def senders(snapshot: Snapshot) -> dict[str, tuple[str, int | None]]:
+    """Device → the gateway that sends it, or those that do where its points come from several; and the end of its newest
+    known quarter-hour."""
+    rows = snapshot.db.execute(
+        f"SELECT p.device, group_concat(DISTINCT p.gateway_id), max({DATA_AT}) FROM hub.point p"
+        " WHERE p.site_id = ? GROUP BY p.device",
+        (snapshot.now, snapshot.site.file.site.id),
+    )
+    return {device: (gateway, data_at) for device, gateway, data_at in rows}
+
+
+def _device(row: views.DeviceRow, gateway: str, data_at: int | None) -> views.DeviceRow:
+    latest = [_not_sent(one) for one in row.latest]
+    return replace(row, latest=latest, state=UNKNOWN, line=gateway, seen_at=data_at, rejected=None)
 
 
 def _not_sent(latest: views.Latest) -> views.Latest:
