@@ -40,7 +40,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """✓ complete, ! too short, ✗ none on a school day, · not a school day, not over yet, or before the data begin."""
+    """✓ complete, ! too short, ✗ none on a school day, · not a school day or not over yet, – nothing is known of it."""
 
     sign: str
     state: str
@@ -122,9 +122,9 @@ def _mark(desk: Desk, unit: DisinfectionUnit, runs: list[DisinfectionRun], day: 
     if any(run.complete is False for run in runs):
         return Mark("!", "warn", words("disinfection.short"))
     if unit.first_at is None or day <= desk.times.local(unit.first_at).date():
-        return Mark("·", "off", words("disinfection.before_data"))
+        return Mark("–", "off", words("disinfection.before_data"))
     if _is_untold(desk, day):
-        return Mark("·", "off", words("disinfection.unknown"))
+        return Mark("–", "off", words("disinfection.unknown"))
     if day == desk.today or not desk.is_school_day(day):
         return Mark(
             "·", "off", words("disinfection.not_due" if day != desk.today else "disinfection.not_yet")
