@@ -229,3 +229,11 @@ def test_a_question_about_a_point_is_answered_by_the_hubs_own_index(campus: Hub)
         "interval_by_point (site_id=? AND point=? AND period=? AND start>? AND start<?)" in row[3]
         for row in plan
     )
+
+
+@pytest.mark.parametrize("url", ["postgresql://hub@127.0.0.1/hub", "postgres://127.0.0.1/hub"])
+def test_a_hub_on_postgresql_is_refused_with_what_to_do_instead(campus: Hub, url: str) -> None:
+    with pytest.raises(
+        StoreError, match=r"汇总数据库是本机的一个文件.*serve it with `district --role hub --database PATH`"
+    ):
+        HubReader(campus.site, campus.clock, Path(url)).overview()
