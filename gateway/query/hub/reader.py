@@ -6,14 +6,14 @@ sent is not known here: no reading, no present value, no state of a device; thes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from edge_config.site import LoadedSite
-from gateway.query import connection, devices, views
+from gateway.query import connection, devices, shares, views
 from gateway.query.hub import shape
 from gateway.query.hub.view import Hub, HubGateway
 from gateway.query.newest import Newest
@@ -80,6 +80,18 @@ class HubReader(Reader):
             power_now=_unheard(found.power_now),
         )  # fmt: skip
 
+    def items(self, start: int, end: int) -> list[views.Share]:
+        """Over the time of which every gateway has told, see ``_balanced``."""
+        with self.look() as snapshot:
+            return _balanced(snapshot, shares.ELECTRICITY, start, end, shares.items)
+
+    def buildings(self, quantity: str, start: int, end: int) -> list[views.Share]:
+        """Over the time of which every gateway has told, see ``_balanced``."""
+        with self.look() as snapshot:
+            return _balanced(
+                snapshot, quantity, start, end, lambda *span: shares.buildings(span[0], quantity, *span[1:])
+            )
+
     def latest(self, points: Sequence[str] | None = None) -> list[views.Latest]:
         return [_not_sent(one) for one in super().latest(points)]
 
@@ -125,6 +137,33 @@ def gateways(snapshot: Snapshot) -> list[HubGateway]:
         (snapshot.now, snapshot.site.file.site.id),
     )
     return [HubGateway(*row) for row in rows]
+
+
+def _balanced(
+    snapshot: Snapshot,
+    quantity: str,
+    start: int,
+    end: int,
+    split: Callable[[Snapshot, int, int], list[views.Share]],
+) -> list[views.Share]:
+    """The split of that part of [start, end) in which all gateways with meters of ``quantity`` have data: what the main meter
+    counted before or after those of another gateway would pass for loss. Where there is no such part the rest is not known."""
+    spans = spans_of(snapshot, quantity)
+    first, last = max([start, *(began for began, _ in spans)]), min([end, *(ended for _, ended in spans)])
+    if first < last:
+        return split(snapshot, first, last)
+    return [share if share.code else replace(share, value=None) for share in split(snapshot, start, end)]
+
+
+def spans_of(snapshot: Snapshot, quantity: str) -> list[tuple[int, int]]:
+    """From when and until when the hub has data of ``quantity``, for each gateway that has sent any of a point that the site
+    file has."""
+    rows = snapshot.db.execute(
+        f"SELECT min(p.first_at), max({DATA_AT}) FROM hub.point p JOIN main.point m ON m.name = p.point"
+        " WHERE p.site_id = ? AND p.quantity = ? GROUP BY p.gateway_id",
+        (snapshot.now, snapshot.site.file.site.id, quantity),
+    )
+    return [(began, ended) for began, ended in rows if began is not None and ended is not None]
 
 
 def senders(snapshot: Snapshot) -> dict[str, tuple[str, int | None]]:
