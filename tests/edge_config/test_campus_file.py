@@ -8,7 +8,6 @@ from click.testing import CliRunner
 from gateway.cli.main import app
 from gateway.errors import ConfigError
 from tests.edge_config.conftest import Folder
-from tests.edge_config.test_check_command import check
 
 CAMPUS = """\
 site: {id: school, name: 学校}
@@ -68,8 +67,8 @@ def test_uplinks_have_no_place_in_a_campuss_file(campus: Folder) -> None:
 
 
 def test_check_says_that_it_is_a_campuss_file_and_what_may_be_done_with_it(campus: Folder) -> None:
-    done = check(campus.site)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = CliRunner().invoke(app, ["check", str(campus.site)])
+    assert (done.exit_code, done.stderr) == (0, "")
     assert "配置正确 OK: 校区汇总 学校, a campus over its hub: 4 devices" in done.stdout
     assert f"{campus.path / 'data' / 'hub.db'} - NOT THERE YET 尚未建立" in done.stdout
     for words in ("district --role hub --database", f"dashboard {campus.site}", f"query {campus.site}"):
@@ -86,8 +85,8 @@ def test_check_explains_no_wire_from_a_campuss_file(campus: Folder) -> None:
 
 def test_check_of_a_gateways_file_whose_uplink_goes_to_a_hub_is_as_of_any(folder: Folder) -> None:
     folder.write(("https://district.example/v1", "http://192.0.2.20:8601/v1"))
-    done = check(folder.site)
-    assert done.returncode == 0
+    done = CliRunner().invoke(app, ["check", str(folder.site)])
+    assert done.exit_code == 0
     assert "配置正确 OK: 学校, 4 devices" in done.stdout
     assert "http://192.0.2.20:8601/v1" in done.stdout
 
