@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 
 from dashboard.accounts import Session
+from dashboard.commands import NoCommandsError
 from dashboard.gate import checked_form
 from dashboard.people import KEY
 from dashboard.render import language_of, message
@@ -49,6 +50,8 @@ async def _send(request: Request, form: FormData, command: str, body: dict[str, 
     except CollectorAwayError as error:
         log.warning("the collector did not answer a command", command=command, error=str(error))
         return message(request, 503, "collector_down", language_of(request)("candidate.not_kept"))
+    except NoCommandsError:
+        return message(request, 409, "at_hub")
     except ControlError as error:
         return message(request, 409, "refused", str(error))
     return RedirectResponse("/devices", 303)

@@ -180,9 +180,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _no_data(request: Request, error: Exception) -> Response:
-    """The buffer cannot be read: it is not there yet, or is held for too long. Say so and try again by itself."""
-    log.warning("a page could not be read from the buffer", path=request.url.path, error=str(error))
-    answer = message(request, 503, "no_data")
+    """The data cannot be read: they are not there yet, or are held for too long. Say so and try again by itself."""
+    log.warning("a page could not be read", path=request.url.path, error=str(error))
+    parts: Parts = request.app.state.parts
+    answer = message(request, 503, "no_hub_data" if parts.is_hub else "no_data")
     answer.headers["Refresh"] = "3"
     return answer
 

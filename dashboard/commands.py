@@ -21,12 +21,13 @@ class Collector:
         )
 
 
+class NoCommandsError(ControlError):
+    """No collector is here, nor will be: the command belongs elsewhere."""
+
+
 class Nobody:
-    """``Commands`` of a campus's hub, where no collector is: refuses, and says where to go."""
+    """``Commands`` of a campus's hub, where no collector is: refuses every one."""
 
     async def send(self, command: str, subject: str, body: dict[str, Any], *, user: str, key: str) -> None:
         del body, user, key
-        raise ControlError(
-            f"{command} {subject}: 校区汇总不能下命令,请在所属网关的看板上操作 · a hub takes no commands, "
-            "use the pages of its gateway"
-        )
+        raise NoCommandsError(f"{command} {subject}: a hub takes no commands; use the pages of its gateway")

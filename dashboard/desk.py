@@ -69,6 +69,10 @@ class Desk:
     def is_running(self) -> bool:
         return self.span.contains(self.now_ms)
 
+    def heard(self, ms: int | None) -> str:
+        """How long ago a device spoke; at a hub, which is not told, what there is instead."""
+        return self.language("hub.seen") if ms is None and self.hub is not None else self.times.ago(ms)
+
     def figure(self, value: float | None, unit: str) -> Figure:
         return figure(value, unit, self.language)
 

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 
 from dashboard.accounts import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, Accounts, Session
+from dashboard.commands import NoCommandsError
 from dashboard.gate import checked_form, cookie_name, local_target
 from dashboard.render import desk_of, language_of, message, page, shell
 from dashboard.seams import Parts
@@ -144,6 +145,8 @@ async def _acknowledge(request: Request, form: Form) -> Response:
     except CollectorAwayError as error:
         log.warning("the collector did not answer a command", command="acknowledge", error=str(error))
         return message(request, 503, "collector_down")
+    except NoCommandsError:
+        return message(request, 409, "at_hub")
     except ControlError as error:
         return message(request, 409, "refused", str(error))
     return RedirectResponse(local_target(target), 303)

@@ -105,3 +105,5 @@ class Parts:
     database: Path
     is_secure: bool = False
     setup_token_file: Path | None = None
+    is_hub: bool = False
+    """Whether the views are those of a campus over its hub."""

@@ -13,6 +13,7 @@ from typing import Any
 from edge_config import measuring, national_checks, uplink_checks, wiring
 from edge_config.draft import SECTIONS, Draft
 from edge_config.problems import DocPath, Finding, choices, nearest
+from edge_config.schema import Device
 
 ANY_HOST = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, never bound
 
@@ -26,6 +27,7 @@ def cross_check(draft: Draft, data: dict[Any, Any]) -> list[Finding]:
         *cycles(draft),
         *time_zone(draft),
         *ports(draft),
+        *hub(draft),
         *wiring.check(draft),
         *measuring.check(draft),
         *national_checks.check(draft),
@@ -57,10 +59,13 @@ def references(draft: Draft) -> Iterator[Finding]:
         for key, value, section, word in (
             ("space", device.space, "spaces", "space"),
             ("parent", device.parent, "devices", "device"),
-            ("bus", device.bus, "buses", "bus"),
-            ("broker", device.broker, "brokers", "broker"),
+            *(() if draft.is_campus else _wires_of(device)),
         ):
             yield from _reference(draft, ("devices", index, key), value, section, word)
+
+
+def _wires_of(device: Device) -> tuple[tuple[str, str | None, str, str], ...]:
+    return (("bus", device.bus, "buses", "bus"), ("broker", device.broker, "brokers", "broker"))
 
 
 def filters(draft: Draft) -> Iterator[Finding]:
@@ -123,6 +128,14 @@ def ports(draft: Draft) -> Iterator[Finding]:
                     path, f"{name} and {other} both listen on port {port}", "give one of them another port"
                 )
         taken.append((name, listen.host, listen.port))
+
+
+def hub(draft: Draft) -> Iterator[Finding]:
+    """A campus's file sends nothing: its gateways upload, and their hub hands on."""
+    if draft.is_campus:
+        right = "each gateway's own file has them; what the hub hands on says `district --relay-to`"
+        for index in draft.uplinks:
+            yield Finding(("uplinks", index), "has no place in the file of a campus over its hub", right)
 
 
 def _written_listener(draft: Draft, name: str, other: str) -> DocPath:

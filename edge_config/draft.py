@@ -60,6 +60,8 @@ class Draft:
     """Entries that lost a wrong key: what they lack proves nothing."""
     profiles: dict[str, Profile] = field(default_factory=dict)
     profile_names: tuple[str, ...] = ()
+    is_campus: bool = False
+    """Whether it is the file of a campus over its hub: then the wires stand in the gateways' own files."""
     adopted: frozenset[str] = frozenset()
     """Ids of the devices that staff adopted on the pages: who wrote the site file may not know of them."""
 
@@ -96,6 +98,7 @@ def draft(data: dict[Any, Any], written: Iterable[DocPath]) -> Draft:
         ids={name: _ids(data.get(name), name) for name in SECTIONS},
         written=frozenset(written),
         patched=frozenset(patched),
+        is_campus=data.get("hub") is not None,
     )
 
 

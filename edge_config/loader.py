@@ -43,7 +43,7 @@ def load_site(path: Path, *, with_secrets: bool = True, web: str | None = None) 
     found = replace(draft(data, document.marks), adopted=frozenset(adopted))
     found = _with_profiles(found, errors, document)
     _sort(document, checks.cross_check(found, data), errors, warnings)
-    if with_secrets:
+    if with_secrets and not found.is_campus:
         _sort(document, files.secrets(found, path.parent), errors, warnings)
         _sort(document, national_checks.secrets(found, path.parent), errors, warnings)
     limits = _limits(document, path.parent, found, errors, warnings)

@@ -163,11 +163,19 @@ class Buffer(Section):
     budget_gib: float = Field(default=4.0, gt=0)
 
 
+class CampusHub(Section):
+    """Makes the file that of a whole campus, whose gateways upload to one hub. ``database`` is the hub's, relative to the file's
+    folder. What is read, and by which wire, then stands in the gateways' own files."""
+
+    database: str = Field(min_length=1)
+
+
 class SiteFile(Section):
     """The whole site file."""
 
     site: Site
     gateway: Gateway
+    hub: CampusHub | None = None
     spaces: tuple[Space, ...] = ()
     buses: tuple[Bus, ...] = ()
     brokers: tuple[Broker, ...] = ()

@@ -79,6 +79,11 @@ class LoadedSite:
         return self.folder / self.file.buffer.path
 
     @property
+    def hub_path(self) -> Path | None:
+        """The database of the campus's hub, where this is a campus's file; None for one gateway's."""
+        return None if self.file.hub is None else self.folder / self.file.hub.database
+
+    @property
     def web_path(self) -> Path:
         return self.folder / "site.d" / "web.yaml"
 

@@ -28,20 +28,14 @@ def check(draft: Draft) -> Iterator[Finding]:
             right = nearest(device.profile, draft.profile_names, "it must be a packaged one")
             right += " (`campus-gateway profiles list` shows all)"
             yield Finding((*path, "profile"), f"no profile is called {device.profile!r}", right)
-        findings = [*_one_wire(device, path)]
-        if profile is not None:
-            if profile.wire in METER_WIRES:
-                findings += meter(draft, device, profile, path)
-            elif profile.wire is Wire.MODBUS:
-                findings += _modbus(device, path)
-            else:
-                findings += _mqtt(device, path)
+        findings = [] if draft.is_campus else _wire(draft, device, profile, path)
         yield from (one for one in findings if path not in draft.patched or one.wrong not in LACKS)
         if profile is not None:
             yield from _ratios(draft, device, profile, path)
-    yield from _taken_twice(_addresses(draft))
-    yield from _taken_twice(_lines(draft))
-    yield from certificates(draft)
+    if not draft.is_campus:
+        yield from _taken_twice(_addresses(draft))
+        yield from _taken_twice(_lines(draft))
+        yield from certificates(draft)
     if not draft.ids.get("devices"):
         yield Finding(
             ("devices",),
@@ -49,6 +43,15 @@ def check(draft: Draft) -> Iterator[Finding]:
             "add meters and sensors under `devices:`",
             is_warning=True,
         )
+
+
+def _wire(draft: Draft, device: Device, profile: Profile | None, path: DocPath) -> list[Finding]:
+    findings = [*_one_wire(device, path)]
+    if profile is None:
+        return findings
+    if profile.wire in METER_WIRES:
+        return [*findings, *meter(draft, device, profile, path)]
+    return [*findings, *(_modbus if profile.wire is Wire.MODBUS else _mqtt)(device, path)]
 
 
 def _one_wire(device: Device, path: DocPath) -> Iterator[Finding]:

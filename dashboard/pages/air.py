@@ -99,7 +99,7 @@ def _room(desk: Desk, room: Room) -> RoomRow:
         word,
         advice,
         figures,
-        desk.times.ago(seen),
+        desk.heard(seen),
     )
 
 

@@ -64,7 +64,7 @@ def _tile(desk: Desk, unit: ColdUnit) -> UnitTile:
         ""
         if unit.door_open is None
         else words("canteen.door_open" if unit.door_open else "canteen.door_shut"),
-        desk.times.ago(latest.measured_at),
+        desk.heard(latest.measured_at),
         picture(values, width=320, height=88, floor=None, limits=(unit.low_limit, unit.high_limit)),
         words("canteen.sentence", name=unit.name, low=low, high=high, band=band),
         [(desk.times.stamp(at), desk.figure(_mean(slots.get(at)), "℃")) for at in _hours(desk, start)],

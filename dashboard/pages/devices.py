@@ -28,7 +28,7 @@ class Row:
     word: str
     seen: str
     detail: str
-    rejected: int
+    rejected: int | None
     completeness: int | None
     figures: list[tuple[str, Figure, bool]]
 
@@ -45,16 +45,23 @@ class Line:
 
 def build(desk: Desk) -> dict[str, Any]:
     rows = sorted(
-        desk.views.devices(), key=lambda row: (row.wire, row.line, ORDER.get(row.state, 2), row.name)
+        desk.views.devices(),
+        key=lambda row: (_wire(desk, row), row.line, ORDER.get(row.state, 2), row.name),
     )
     lines = [_line(desk, line, list(group)) for line, group in groupby(rows, key=lambda row: row.line)]
     online = sum(row.state == "online" for row in rows)
     return {"lines": lines, "total": len(rows), "online": online, "strangers": strangers.card(desk)}
 
 
+def _wire(desk: Desk, row: DeviceRow) -> str:
+    """At a hub devices stand by their gateway, whatever their wire."""
+    return "" if desk.hub is not None else row.wire
+
+
 def _line(desk: Desk, name: str, rows: list[DeviceRow]) -> Line:
     online = sum(row.state == "online" for row in rows)
-    return Line(name, rows[0].wire, online, [_row(desk, row) for row in rows])
+    shown = name or desk.language("device.no_gateway")
+    return Line(shown, _wire(desk, rows[0]), online, [_row(desk, row) for row in rows])
 
 
 def _row(desk: Desk, row: DeviceRow) -> Row:

@@ -40,7 +40,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """✓ complete, ! too short, ✗ none on a school day, · not a school day or not over yet."""
+    """✓ complete, ! too short, ✗ none on a school day, · not a school day or not over yet, – nothing is known of it."""
 
     sign: str
     state: str
@@ -110,19 +110,21 @@ def _calendar(
     for run in runs:
         by_day[run.device, desk.times.local(run.start).date()].append(run)
     return [
-        CalendarRow(unit.name, [_mark(desk, by_day.get((unit.device, day), []), day) for day in days])
+        CalendarRow(unit.name, [_mark(desk, unit, by_day.get((unit.device, day), []), day) for day in days])
         for unit in units
     ]
 
 
-def _mark(desk: Desk, runs: list[DisinfectionRun], day: date) -> Mark:
+def _mark(desk: Desk, unit: DisinfectionUnit, runs: list[DisinfectionRun], day: date) -> Mark:
     words = desk.language
     if any(run.complete for run in runs):
         return Mark("✓", "ok", words("disinfection.complete"))
     if any(run.complete is False for run in runs):
         return Mark("!", "warn", words("disinfection.short"))
+    if unit.first_at is None or day <= desk.times.local(unit.first_at).date():
+        return Mark("–", "off", words("disinfection.before_data"))
     if _is_untold(desk, day):
-        return Mark("·", "off", words("disinfection.unknown"))
+        return Mark("–", "off", words("disinfection.unknown"))
     if day == desk.today or not desk.is_school_day(day):
         return Mark(
             "·", "off", words("disinfection.not_due" if day != desk.today else "disinfection.not_yet")

@@ -245,7 +245,7 @@ def _devices(desk: Desk, overview: Overview, states: Counter[str]) -> Tile:
 def _unheard(desk: Desk, tile: str, href: str, icon: str, label: str, of: int) -> Tile:
     """A present state that is not known here."""
     commodity = {"cold": "canteen", "devices": "plain"}.get(label, label)
-    word = desk.language("hub.no_present")
+    word = desk.language("hub.tile")
     return Tile(tile, href, commodity, icon, desk.language(f"overview.{label}"), DASH, str(of), "off", word)
 
 

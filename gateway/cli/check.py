@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.options import site_argument
+from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
     from devices.profile import ModbusProfile
     from edge_config.plan import BusPlan, Plan, Request
+    from edge_config.site import LoadedSite
 
 TOPICS_SHOWN = 50
 
@@ -35,7 +37,6 @@ def check(site: Path, device: str | None) -> None:
     from edge_config.plan import overloads, plan
     from edge_config.problems import SiteProblems
     from gateway.commissioning.busiest import crowded
-    from gateway.errors import ConfigError
     from gateway.sources.frame_groups import frame_reads
 
     try:
@@ -47,6 +48,10 @@ def check(site: Path, device: str | None) -> None:
             click.echo(f"错误 error    {problem}")
         counts = f"{_count(len(found.problems), 'error')}, {_count(len(found.warnings), 'warning')}"
         raise ConfigError(f"{site} cannot be used: {counts}") from None
+    if loaded.hub_path is not None:
+        for line in campus_lines(loaded, loaded.hub_path, device):
+            click.echo(line)
+        return
     if device is not None:
         from gateway.commissioning.explain import explain
 
@@ -62,6 +67,36 @@ def check(site: Path, device: str | None) -> None:
         click.echo(line)
     if loaded.adopted:
         click.echo(f"\n网页采用 Adopted in {loaded.web_path}: {', '.join(loaded.adopted)}")
+
+
+def campus_lines(site: LoadedSite, hub: Path, device: str | None) -> Iterator[str]:
+    """What a campus's file is good for. Raises ConfigError when a device's wire is asked for."""
+    if device is not None:
+        raise ConfigError(
+            f"{site.path} is a campus's file over its hub and knows no wires (校区汇总不含接线); "
+            f"run `campus-gateway check --explain {device}` with the file of the gateway that reads {device}"
+        )
+    yield from (f"警告 warning  {warning}" for warning in site.warnings)
+    points = sum(len(site.profiles[one.profile].points) for one in site.file.devices)
+    virtual = f" + {len(site.file.points)} virtual" if site.file.points else ""
+    yield (
+        f"配置正确 OK: 校区汇总 {site.file.site.name}, a campus over its hub: "
+        f"{_count(len(site.file.devices), 'device')}, {points}{virtual} points"
+    )
+    there = "" if hub.is_file() else " - NOT THERE YET 尚未建立"
+    yield from ("", "汇总数据库 Database of the hub", f"  {hub}{there}", "", "可以 What may be done with it")
+    yield from _table(
+        [
+            (f"campus-gateway district --role hub --database {hub}", "接收各网关上传 takes in what its gateways upload"),
+            (f"campus-gateway dashboard {site.path}", "校区看板 shows the campus"),
+            (f"campus-gateway query {site.path} …", "查询 asks it"),
+        ]
+    )  # fmt: skip
+    yield from (
+        "",
+        "不可以 Not with it: collect, run, work and commands; each gateway has a site file of its own,",
+    )
+    yield f"  of the site {site.file.site.id}, with an uplink of kind district-http to the hub"
 
 
 def requests_of(profile: ModbusProfile, interval_s: float) -> Sequence[Request]:

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     "--hub",
     metavar="DATABASE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Show a whole campus (校区汇总) from the database of its `district --role hub`, on this machine.",
+    help="Show a whole campus (校区汇总) from the database of its `district --role hub`, on this machine, instead of the site "
+    "file's hub.database.",
 )
 @clock_options
 def dashboard(
@@ -60,11 +61,12 @@ def dashboard(
     """Serve the campus pages (看板) until Ctrl-C. A login link is printed until somebody has set a password."""
     from dashboard.commands import Nobody
     from dashboard.serve import Door, serve
-    from gateway.cli.sites import open_site
+    from gateway.cli.sites import open_any
     from runtime import logs
 
     logs.configure("dashboard")
-    loaded = open_site(site)
+    loaded = open_any(site)
+    hub = hub or loaded.hub_path
     listen = loaded.file.dashboard
     door = Door(host or listen.host, listen.port if port is None else port, tls_cert, tls_key)
     _check(door)
@@ -73,7 +75,7 @@ def dashboard(
         asyncio.run(serve(parts, door))
         return
     views_of = _hub_views(hub, parts.clock)
-    campus = replace(parts, views=views_of(loaded), commands=Nobody())
+    campus = replace(parts, views=views_of(loaded), commands=Nobody(), is_hub=True)
     campus.views.hub()  # refused now rather than on every page
     asyncio.run(serve(campus, door, views_of))
 

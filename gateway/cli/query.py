@@ -12,10 +12,12 @@ import click
 
 from gateway.cli.options import clock_options, clock_setting, site_argument
 from gateway.cli.table import figure, json_line, local, percent, table
+from gateway.errors import QueryError
 
 if TYPE_CHECKING:
     from edge_config.site import LoadedSite
     from gateway.query.reader import Reader
+    from runtime.clock import Clock
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,6 +50,14 @@ class Asked:
         zoned = parsed if parsed.tzinfo else parsed.replace(tzinfo=self.site.zone)
         return round(zoned.timestamp() * 1000)
 
+    def expect_readings(self, what: str) -> None:
+        """Raises QueryError at a hub, which is never sent them: an empty table would read as none."""
+        if self.reader.hub() is not None:
+            raise QueryError(
+                f"{what} stay at the gateways and are not known at a hub (校区汇总没有实时读数和拒收记录); "
+                "run `campus-gateway query` on the gateway, with its own site file"
+            )
+
     def day(self, ms: int) -> str:
         return datetime.fromtimestamp(ms / 1000, self.site.zone).date().isoformat()
 
@@ -77,16 +87,31 @@ def meter_options(command: F) -> F:
 
 @click.group()
 @site_argument
+@click.option(
+    "--hub",
+    metavar="DATABASE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Ask a whole campus (校区汇总): the database of its `district --role hub`, instead of the site file's hub.database.",
+)
 @clock_options
 @click.pass_context
-def query(context: click.Context, site: Path, clock_rate: float, clock_start: str | None) -> None:
-    """Ask the buffer of SITE.yaml (查询). Times without a zone are the site's."""
-    from gateway.cli.sites import open_site
-    from gateway.query.reader import Reader
+def query(
+    context: click.Context, site: Path, hub: Path | None, clock_rate: float, clock_start: str | None
+) -> None:
+    """Ask the buffer of SITE.yaml, or the hub of a campus (查询). Times without a zone are the site's."""
+    from gateway.cli.sites import open_any
     from runtime.clock import SystemClock
 
-    loaded, clock = open_site(site), SystemClock(clock_setting(clock_rate, clock_start))
-    context.obj = Asked(loaded, Reader(loaded, clock), clock.now_ms())
+    loaded, clock = open_any(site), SystemClock(clock_setting(clock_rate, clock_start))
+    reader = _reader(loaded, clock, hub or loaded.hub_path)
+    context.obj = Asked(loaded, reader, clock.now_ms())
+
+
+def _reader(site: LoadedSite, clock: Clock, hub: Path | None) -> Reader:
+    from gateway.query.hub.reader import HubReader
+    from gateway.query.reader import Reader
+
+    return Reader(site, clock) if hub is None else HubReader(site, clock, hub)
 
 
 @query.command()
@@ -95,6 +120,7 @@ def query(context: click.Context, site: Path, clock_rate: float, clock_start: st
 @click.pass_obj
 def latest(asked: Asked, points: tuple[str, ...], as_json: bool) -> None:
     """Newest reading of every point, or of POINTS (最新值)."""
+    asked.expect_readings("readings")
     rows = asked.reader.latest(points or None)
     _show(as_json, rows, ("point", "value", "quality", "measured at", "delayed"), (
         (row.point, figure(row.value, row.unit), row.quality, asked.local(row.measured_at), "delayed" if row.is_delayed else "")
@@ -241,6 +267,7 @@ def ledger(asked: Asked, point: str, start: str | None, end: str | None, as_json
 @click.pass_obj
 def rejections(asked: Asked, as_json: bool) -> None:
     """What was refused, and why (拒收)."""
+    asked.expect_readings("refused readings")
     rows = asked.reader.rejections()
     _show(as_json, rows, ("subject", "reason", "count", "last at", "example"), (
         (row.subject, row.reason, row.count, asked.local(row.last_at), row.example) for row in rows

@@ -58,7 +58,7 @@ def _unit(snapshot: Snapshot, point: KnownPoint, recent: list[DisinfectionRun]) 
     return DisinfectionUnit(
         device=point.device, name=snapshot.device_name(point.device), space=point.space,
         state=_state(snapshot, point, recent), runs_today=len(today),
-        complete_today=sum(run.complete is True for run in today), last_end=max(ends, default=None),
+        complete_today=sum(run.complete is True for run in today), last_end=max(ends, default=None), first_at=point.first_at,
     )  # fmt: skip
 
 

@@ -133,7 +133,7 @@ class DisinfectionRun:
 
 @dataclass(frozen=True, slots=True)
 class DisinfectionUnit:
-    """A lamp, air disinfector or cabinet and what it did today."""
+    """A lamp, air disinfector or cabinet and what it did today. ``first_at`` is when its data begin."""
 
     device: str
     name: str
@@ -142,6 +142,7 @@ class DisinfectionUnit:
     runs_today: int
     complete_today: int
     last_end: int | None
+    first_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ class DeviceRow:
     since: int | None
     seen_at: int | None
     detail: str
-    rejected: int
+    rejected: int | None
     completeness_today: float | None
     latest: list[Latest]
 

@@ -260,7 +260,7 @@ class Campus:
         return [
             views.DisinfectionUnit(
                 lamp, self.name_of.get(lamp, self.site.devices[lamp].name or lamp), self.site.devices[lamp].space,
-                "offline" if n == 10 else "idle", 0 if n in {3, 10} else 1, 0 if n in {3, 7, 10} else 1, self.now - 3 * HOUR,
+                "offline" if n == 10 else "idle", 0 if n in {3, 10} else 1, 0 if n in {3, 7, 10} else 1, self.now - 3 * HOUR, self.now - 400 * DAY,
             )
             for n, lamp in enumerate(self._lamps())
         ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
@@ -13,7 +14,7 @@ from dashboard.app import PAGES
 from dashboard.assets import Assets
 from gateway.errors import StoreError
 from gateway.query.views import Activity
-from tests.dashboard.campus import Campus
+from tests.dashboard.campus import DAY, Campus
 
 HOSTILE = (
     "<script>document.title='owned'</script>", '"><img src=x onerror=document.title="owned">', "';document.title='owned';'",
@@ -126,6 +127,19 @@ def test_an_unreadable_buffer_is_a_page_that_tries_again(client: TestClient, cam
     answer = client.get("/")
     assert (answer.status_code, answer.headers["refresh"]) == (503, "3")
     assert "buffer.db" not in answer.text
+
+
+def test_days_before_a_lamps_data_begin_are_no_days_without_disinfection(
+    client: TestClient, campus: Campus
+) -> None:
+    """It was put into service on Tuesday; of that day only a part is known."""
+    units = [replace(unit, first_at=campus.now - 3 * DAY) for unit in campus.disinfection_units()[:1]]
+    campus.disinfection_units = lambda: units  # type: ignore[method-assign]
+    campus.disinfection_runs = lambda start, end: []  # type: ignore[method-assign]
+    page = client.get("/disinfection").text
+    marks = re.findall(r'<td class="mark is-(\w+)" title="([^"]+)"', page)
+    before, none = ("off", "数据还没有开始"), ("alarm", "未消毒")
+    assert marks == [before] * 11 + [none] * 2 + [("off", "今天还没有")]
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

@@ -65,8 +65,8 @@ def test_all_errors_are_listed_at_once(folder: Folder) -> None:
         ),
         "site.yaml:16:56: devices[air].topik: is not a key of this place, did you mean 'topic'?",
         (
-            "site.yaml:19:1: timezone: is not a key of this place, keys here are site, gateway, spaces, buses, brokers, devices,"
-            " mappings, points, tariffs, calendar, limits, quota, uplinks, buffer, collector, dashboard or worker"
+            "site.yaml:19:1: timezone: is not a key of this place, keys here are site, gateway, hub, spaces, buses, brokers,"
+            " devices, mappings, points, tariffs, calendar, limits, quota, uplinks, buffer, collector, dashboard or worker"
         ),
     ]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from district import enrolment
 from district.store.database import open_database
 from gateway.errors import QueryTimeoutError, StoreError
 from gateway.points import build_points
@@ -229,3 +230,61 @@ def test_a_question_about_a_point_is_answered_by_the_hubs_own_index(campus: Hub)
         "interval_by_point (site_id=? AND point=? AND period=? AND start>? AND start<?)" in row[3]
         for row in plan
     )
+
+
+@pytest.mark.parametrize("url", ["postgresql://hub@127.0.0.1/hub", "postgres://127.0.0.1/hub"])
+def test_a_hub_on_postgresql_is_refused_with_what_to_do_instead(campus: Hub, url: str) -> None:
+    with pytest.raises(
+        StoreError, match=r"汇总数据库是本机的一个文件.*serve it with `district --role hub --database PATH`"
+    ):
+        HubReader(campus.site, campus.clock, Path(url)).overview()
+
+
+def rest_of(campus: Hub, start: int, end: int) -> float:
+    """Main less parts, recounted."""
+    main, *subs = (campus.counted(name, start, end) * _step(campus, name) for name in (MAIN, *SUBS))
+    return float(main - sum(subs))
+
+
+def test_what_the_main_counted_after_the_last_word_of_its_parts_gateway_is_no_loss(campus: Hub) -> None:
+    """Two hours in which gw-2 cannot reach the hub."""
+    noon, ten = campus.midnight + 48 * QUARTER_MS, campus.midnight + 40 * QUARTER_MS
+    campus.send("gw-1", [campus.slot(MAIN, at, 1000) for at in range(ten, noon, QUARTER_MS)])
+    campus.clock.ms = noon + 60_000
+    items = {share.code: share.value for share in campus.reader.items(campus.midnight, noon)}
+    buildings = {share.code: share.value for share in campus.reader.buildings(ENERGY, campus.midnight, noon)}
+    assert items[""] == buildings[""] == rest_of(campus, campus.midnight, ten)
+    assert sum(value or 0.0 for value in items.values()) == pytest.approx(
+        kwh(campus, MAIN, campus.midnight, ten)
+    )
+    assert campus.reader.total(ENERGY, campus.midnight, noon).value == kwh(
+        campus, MAIN, campus.midnight, noon
+    )
+
+
+def test_what_the_main_counted_before_its_parts_gateway_was_there_is_no_loss(campus: Hub) -> None:
+    """The main has eight days here, its parts two."""
+    items = {
+        share.code: share.value
+        for share in campus.reader.items(campus.midnight - 8 * DAY_MS, campus.midnight)
+    }
+    assert items[""] == rest_of(campus, campus.midnight - 2 * DAY_MS, campus.midnight)
+
+
+def test_the_rest_is_not_known_where_a_gateway_has_sent_nothing_of_the_span(campus: Hub) -> None:
+    noon, ten = campus.midnight + 48 * QUARTER_MS, campus.midnight + 40 * QUARTER_MS
+    campus.send("gw-1", [campus.slot(MAIN, at, 1000) for at in range(ten, noon, QUARTER_MS)])
+    campus.clock.ms = noon + 60_000
+    assert {share.code: share.value for share in campus.reader.items(ten, noon)}[""] is None
+    before = campus.reader.items(campus.midnight - 5 * DAY_MS, campus.midnight - 4 * DAY_MS)
+    assert {share.value for share in before} == {None}
+
+
+def test_a_gateway_of_other_meters_that_is_behind_holds_no_balance_up(campus: Hub) -> None:
+    with closing(open_database(campus.path)) as database:
+        enrolment.issue_token(database, "school", "gw-3", "测试小学", campus.clock.ms)
+    water, yesterday = "main-w.volume", campus.midnight - DAY_MS
+    campus.send("gw-3", [campus.described(water), campus.slot(water, yesterday, 5)])
+    end = campus.midnight + 40 * QUARTER_MS
+    items = {share.code: share.value for share in campus.reader.items(campus.midnight, end)}
+    assert items[""] == rest_of(campus, campus.midnight, end)

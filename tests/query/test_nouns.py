@@ -258,6 +258,11 @@ def test_disinfection_runs_of_today_are_counted_and_judged_by_their_rule(campus:
     lamp, cabinet = campus.reader.disinfection_units()
     assert (lamp.device, lamp.state, lamp.runs_today, lamp.complete_today) == ("uv-101", "idle", 2, 1)
     assert lamp.last_end == midnight + 130 * MINUTE
+    with campus.reader.look() as snapshot:
+        (began,) = snapshot.db.execute(
+            "SELECT first_at FROM watermark JOIN point USING (point_id) WHERE name = 'uv-101.lamp_power'"
+        ).fetchone()
+    assert lamp.first_at == began
     assert (cabinet.state, cabinet.runs_today, cabinet.complete_today, cabinet.last_end) == (
         "running",
         1,

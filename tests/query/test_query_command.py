@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from prometheus_client import CollectorRegistry
 
@@ -21,7 +22,9 @@ from gateway.errors import QueryError
 from runtime.clock import format_utc
 from runtime.health import Health, HealthServer
 from tests.ports import free_port
+from tests.query import campus_hub
 from tests.query.buffers import school, write_site_file
+from tests.query.campus_hub import Hub
 from tests.query.conftest import Campus
 
 
@@ -170,3 +173,49 @@ def test_status_of_a_running_collector_is_a_page_for_people(collector: Path) -> 
     assert "collector 采集: ok" in result.stdout
     assert "open alarms 报警: none" in result.stdout
     assert "not running" not in result.stdout
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Hub:
+    return campus_hub.filled(tmp_path_factory.mktemp("hub"))
+
+
+def of_the_campus(hub: Hub, *words: str) -> Result:
+    clock = ["--clock-start", format_utc(hub.clock.ms)]
+    return CliRunner().invoke(
+        app, ["query", *clock, "--hub", str(hub.path), str(write_site_file(hub.site)), *words]
+    )
+
+
+@pytest.mark.parametrize("is_named_by_the_file", [True, False])
+def test_a_campus_is_asked_at_its_hub(hub: Hub, tmp_path: Path, is_named_by_the_file: bool) -> None:
+    site = write_site_file(hub.site)
+    options = ["--hub", str(hub.path)]
+    if is_named_by_the_file:
+        document = yaml.safe_load(site.read_text()) | {"uplinks": [], "hub": {"database": str(hub.path)}}
+        site, options = tmp_path / "campus.yaml", []
+        site.write_text(yaml.safe_dump(document, allow_unicode=True))
+    clock = ["--clock-start", format_utc(hub.clock.ms)]
+    span = ["--from", "2026-11-17", "--to", "2026-11-18"]
+    words = ["query", *clock, *options, str(site), "total", "active_energy_import", *span, "--json"]
+    (found,) = lines(CliRunner().invoke(app, words))
+    expected = hub.reader.total("active_energy_import", hub.midnight - 86_400_000, hub.midnight)
+    assert (found["value"], found["known_share"]) == (expected.value, 1.0)
+    assert found["value"] is not None
+
+
+def test_a_campuss_devices_are_told_with_their_gateway_and_no_count_of_refusals(hub: Hub) -> None:
+    rows = {row["device"]: row for row in lines(of_the_campus(hub, "devices", "--json"))}
+    assert (rows["main-e"]["line"], rows["hvac-a"]["line"], rows["main-w"]["line"]) == ("gw-1", "gw-2", "")
+    assert {row["rejected"] for row in rows.values()} == {None}
+    assert rows["main-e"]["seen_at"] == hub.midnight + 40 * 900_000
+    assert rows["main-w"]["seen_at"] is None
+
+
+@pytest.mark.parametrize("question", ["latest", "rejections"])
+def test_what_a_hub_is_not_sent_is_refused_in_words_and_not_shown_as_none(hub: Hub, question: str) -> None:
+    found = of_the_campus(hub, question)
+    assert isinstance(found.exception, QueryError)
+    assert "校区汇总没有实时读数和拒收记录" in str(found.exception)
+    assert "run `campus-gateway query` on the gateway" in str(found.exception)
+    assert found.stdout == ""

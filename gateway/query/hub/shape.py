@@ -63,6 +63,11 @@ def snapshot_of(path: Path, site: LoadedSite, deadline_s: float) -> Iterator[sql
 
 
 def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
+    if path.parts and path.parts[0] in {"postgresql:", "postgres:"}:
+        raise StoreError(
+            "a hub's database is a file (汇总数据库是本机的一个文件); a campus is not shown from PostgreSQL: "
+            "serve it with `district --role hub --database PATH`"
+        )
     if not path.is_file():
         raise StoreError(
             f"{path}: there is no such database; it is the hub's `district --role hub --database`"
