@@ -56,7 +56,9 @@ def replace_meter(
         at = min(at, _free_from(connection, one.point, at))
         _refuse_below(connection, one, at)
     for one in found:
-        _keep(connection, accounts, one, at, (ct_ratio, pt_ratio), now)
+        _keep(connection, one, at, (ct_ratio, pt_ratio))
+    accounts.restore(connection, now)  # whose registers they are is known before they come: a fall may look like a rollover
+    accounts.book(connection, [pair for one in found for pair in _pair(one, at, now)], now)
     evidence = {
         "user": command.user, "note": str(command.body.get("note", ""))[:NOTE_MAX], "ct_ratio": str(ct_ratio),
         "pt_ratio": str(pt_ratio),
@@ -69,17 +71,17 @@ def replace_meter(
     return {"device": device.id, "at": at, "points": [one.point.name for one in found]}
 
 
-def _keep(
-    connection: sqlite3.Connection, accounts: Accounts, one: Registers, at: int, ratios: tuple[Decimal, Decimal], now: int
-) -> None:  # fmt: skip
+def _keep(connection: sqlite3.Connection, one: Registers, at: int, ratios: tuple[Decimal, Decimal]) -> None:
     point_id = points.id_of(connection, one.point.name)
     final, initial = (round(Fraction(value) / Fraction(one.point.step)) for value in (one.final, one.initial))
     replacements.put(connection, Replacement(point_id, at, final, initial, *ratios))
-    pair = [
+
+
+def _pair(one: Registers, at: int, now: int) -> list[Readings]:
+    return [
         Readings((one.point.name,), at + late, now, [float(value)])
         for late, value in enumerate((one.final, one.initial))
     ]
-    accounts.book(connection, pair, now)
 
 
 def _refuse_below(connection: sqlite3.Connection, one: Registers, at: int) -> None:

@@ -81,6 +81,20 @@ def test_a_new_meter_that_stands_higher_is_no_consumption_either(
     assert quarters(connection) == {0: 150, 1: 150}
 
 
+def test_a_new_meter_that_stands_higher_is_none_either_where_the_slot_closed_in_silence(
+    accounts: Accounts, connection: sqlite3.Connection
+) -> None:
+    for minute in range(11):
+        book(accounts, connection, minute, 1000 + minute)
+    settle(accounts, connection, 22)
+    assert quarters(connection) == {0: None}
+    replace_meter(connection, accounts, told(10.5, "1010.5", "50000"), T0 + 22 * MINUTE)
+    for minute in range(24, 32):
+        book(accounts, connection, minute, 50_000 + minute - 10.5)
+    settle(accounts, connection, 34)
+    assert quarters(connection) == {0: 150, 1: 150}
+
+
 def test_a_replacement_told_an_hour_later_mends_what_was_taken_for_a_reset(
     accounts: Accounts, connection: sqlite3.Connection
 ) -> None:
