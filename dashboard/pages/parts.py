@@ -110,13 +110,20 @@ def ranking(desk: Desk, shares: list[Share]) -> list[Ranked]:
     return [
         Ranked(
             share.code,
-            desk.language.pick(share.name_zh, share.name_en),
+            _share_name(desk, share),
             desk.figure(share.value, share.unit),
             round(max(0.0, share.value or 0.0) / top * 100, 1) if top else 0.0,
             f"{max(0.0, share.value) / whole * 100:.0f}%" if whole and share.value is not None else "—",
         )
         for share in ordered
     ]
+
+
+def _share_name(desk: Desk, share: Share) -> str:
+    name = desk.language.pick(share.name_zh, share.name_en)
+    if share.until is None:
+        return name
+    return desk.language("share.until", name=name, at=desk.times.stamp(share.until))
 
 
 def assigned(shares: list[Share]) -> list[Share]:
@@ -136,7 +143,7 @@ def surplus(desk: Desk, shares: list[Share]) -> str:
 def ring(desk: Desk, shares: list[Share], *, chart_id: str, title: str, commodity: str) -> Chart:
     rows = ranking(desk, shares)
     by_name = {row.name: row for row in rows}
-    values = {desk.language.pick(share.name_zh, share.name_en): share.value for share in shares}
+    values = {_share_name(desk, share): share.value for share in shares}
     unit = shares[0].unit if shares else ""
     sentence = desk.language("comma").join(f"{row.name} {row.figure} ({row.share})" for row in rows)
     return Chart(

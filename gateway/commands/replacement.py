@@ -57,7 +57,9 @@ def replace_meter(
         _refuse_below(connection, one, at)
     for one in found:
         _keep(connection, one, at, (ct_ratio, pt_ratio))
-    accounts.restore(connection, now)  # whose registers they are is known before they come: a fall may look like a rollover
+    accounts.restore(
+        connection, now
+    )  # whose registers they are is known before they come: a fall may look like a rollover
     accounts.book(connection, [pair for one in found for pair in _pair(one, at, now)], now)
     evidence = {
         "user": command.user, "note": str(command.body.get("note", ""))[:NOTE_MAX], "ct_ratio": str(ct_ratio),

@@ -332,13 +332,15 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of a whole: a sub-item, a building or a meter. ``code`` is '' for what is not assigned (未归类)."""
+    """A part of a whole: a sub-item, a building or a meter. ``code`` is '' for what is not assigned (未归类). ``until``: up to
+    when (ms) it is counted, where that is not the whole span: a meter that is part of it has said nothing since."""
 
     code: str
     name_zh: str
     name_en: str
     value: float | None
     unit: str
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,14 @@ def test_what_is_missing_is_a_dash_and_never_a_zero(client: TestClient, campus: 
     assert not re.search(r"\b0(\.0+)? (kWh|m³|kW)\b", heroes)
 
 
+def test_a_rest_that_ends_before_its_span_says_so(client: TestClient, campus: Campus) -> None:
+    *parts, rest = campus.items(campus.now - DAY, campus.now)
+    shares = [*parts, replace(rest, until=campus.now - 3_600_000)]
+    campus.items = lambda start, end: shares  # type: ignore[method-assign]
+    assert re.search(r"未归类\(截至 [^)]*\d\d:\d\d\)", text_of(client.get("/energy").text))
+    assert re.search(r"Not assigned \(until [^)]*\d\d:\d\d\)", text_of(client.get("/energy?lang=en").text))
+
+
 def test_old_data_is_called_old(client: TestClient, campus: Campus) -> None:
     campus.now -= 12 * 60_000
     page = text_of(client.get("/").text)

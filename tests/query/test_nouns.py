@@ -124,34 +124,6 @@ def test_raw_readings_end_with_the_span_also_where_a_damaged_one_is_the_last(cam
     assert campus.reader.raw("air-101.co2", start + 6, start + 60_000) == []
 
 
-def test_items_and_their_rest_are_the_total(campus: Campus) -> None:
-    span = campus.midnight, campus.clock.ms
-    shares = campus.reader.items(*span)
-    assert [share.code for share in shares] == ["A", "B", "D", ""]
-    total = campus.reader.total("active_energy_import", *span).value
-    assert sum(share.value or 0 for share in shares) == pytest.approx(total)
-    hvac = campus.reader.total("active_energy_import", *span, points=["hvac-a.energy_import"]).value
-    assert shares[1].value == pytest.approx(hvac)
-
-
-def test_the_rest_is_not_known_where_a_part_is_not(campus: Campus) -> None:
-    shares = campus.reader.items(campus.began - DAY_MS, campus.began)
-    assert {share.value for share in shares} == {None}
-
-
-def test_buildings_and_their_rest_are_the_total(campus: Campus) -> None:
-    span = campus.midnight - DAY_MS, campus.midnight
-    for quantity, codes in (
-        ("active_energy_import", ["a", "canteen", ""]),
-        ("water_volume", ["canteen", ""]),
-    ):
-        shares = campus.reader.buildings(quantity, *span)
-        assert [share.code for share in shares] == codes
-        assert sum(share.value or 0 for share in shares) == pytest.approx(
-            campus.reader.total(quantity, *span).value
-        )
-
-
 def test_rooms_say_what_is_wrong_and_what_to_do(campus: Campus) -> None:
     campus.buffer.event(
         "e1",
