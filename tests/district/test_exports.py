@@ -71,13 +71,15 @@ async def test_schools_times_figures_as_csv(district: District) -> None:
     assert head["时区"] == "Asia/Shanghai"
     assert head["折算系数"] == SETS["gb-t-2589-2020"].title_zh
     assert head["完整率"] == "实测 18 / 应有 55 个刻钟,32.7%"
-    assert head["合计依据"] == "用电 基于 1 / 1 所学校,用水 基于 0 / 1 所学校"
+    assert head["合计依据"] == (
+        "用电 基于 1 / 1 所学校,用水 基于 0 / 1 所学校,用气 基于 0 / 1 所学校,用热 基于 0 / 1 所学校"
+    )
     assert row["学校"] == f"'{EVIL}"  # shown as text, not run
     used = 19 * 1.25
     assert float(row["用电 本月 (kWh)"]) == used
     assert float(row["用电 生均 本年至本月末 (kWh/人)"]) == used / 50
     assert float(row["用电 定额已用 (%)"]) == 2.37
-    assert float(row["折标煤 本月 (kgce)"]) == pytest.approx(used * 0.1229, abs=0.0005)
+    assert float(row["用电 折标煤 本月 (kgce)"]) == pytest.approx(used * 0.1229, abs=0.0005)
     assert row["用水 本月 (m³)"] == ""
     assert row["建筑面积 (m²)"] == ""
     for words in ("用水没有总表", "没有建筑面积", "用电缺"):
