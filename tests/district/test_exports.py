@@ -192,13 +192,65 @@ async def test_an_empty_district_exports_an_empty_table(district: District) -> N
     assert head["完整率"] == "实测 0 / 应有 0 个刻钟,—"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
+RUNS = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20x"]
+"""What a spreadsheet takes for a formula, also in full width."""
+
+
+@pytest.mark.parametrize("text", RUNS)
 def test_no_text_runs_as_a_formula(text: str) -> None:
     (line,) = csv.reader(io.StringIO(sheet_csv.body([(text, -1, None)]).decode(), newline=""))
     assert line == [f"'{text}", "-1", ""]  # a number stays one
     head = Head("x", text, [(text, text)], [Column(text)])
     page = openpyxl.load_workbook(io.BytesIO(sheet_xlsx.workbook(head, [(text,)]))).worksheets[0]
     assert {cell.data_type for row in page.iter_rows() for cell in row} <= {"s", "n"}
+
+
+def as_text(cell: Any) -> str:
+    """A cell of a workbook as a CSV has it, apostrophe and all: two ways of writing one value."""
+    if isinstance(cell, str):
+        return f"'{cell}" if cell.startswith(sheet_csv.FORMULA_STARTS) else cell
+    return _plain(cell)
+
+
+def csv_cells(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+def xlsx_cells(content: bytes) -> list[list[Any]]:
+    page = openpyxl.load_workbook(io.BytesIO(content)).worksheets[0]
+    assert {cell.data_type for row in page.iter_rows() for cell in row} <= {"s", "n", "d"}
+    return [[cell.value for cell in row] for row in page.iter_rows()]
+
+
+async def test_a_school_and_points_named_like_formulas_are_the_same_text_in_every_cell_of_both_files(
+    district: District,
+) -> None:
+    names = ["=SUM(A1:A9)", "+8613", "-5", "@home", "\uff1d1+1"]
+    bodies = [campus.site(names[0], students=50, school_kind="primary")]
+    for name in names:
+        bodies.append(campus.point(f"{name}.energy", label_zh=f"{name}表", label_en=name, space=name))
+        bodies += [campus.slot(f"{name}.energy", n, None if n == 1 else 0.25) for n in range(4)]
+    assert (await district.post(campus.batch(bodies))).json()["rejected"] == []
+    for path in ("/reports/schools", "/schools/demo/days", "/schools/demo/intervals"):
+        query = "?month=2026-11&set=gb-t-2589-2020"
+        text = csv_cells((await get(district, f"{path}.csv{query}")).content)
+        cells = xlsx_cells((await get(district, f"{path}.xlsx{query}")).content)
+        assert not any(is_run(cell) for line in text for cell in line), path
+        assert len(text) == len(cells)
+        for line, row in zip(text, cells, strict=True):
+            wide = [*line, *[""] * (len(row) - len(line))]
+            assert [_number(cell) for cell in wide] == [as_text(cell) for cell in row], path
+        shown = {cell for row in cells for cell in row}
+        assert shown >= set(names if path != "/reports/schools" else names[:1]), path
+
+
+def is_run(cell: str) -> bool:
+    """Whether a spreadsheet would take the cell for a formula: a plain number is none."""
+    try:
+        float(cell)
+    except ValueError:
+        return cell.startswith(sheet_csv.FORMULA_STARTS)
+    return False
 
 
 def test_a_share_is_never_rounded_up_to_all() -> None:
