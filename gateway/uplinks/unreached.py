@@ -35,9 +35,11 @@ def unreached(error: BaseException, receiver: str) -> Unreached:
                 f"check the gateway's DNS and the name in the url; {GOES_ON}",
             )
         if isinstance(one, ssl.SSLCertVerificationError):
-            return _unproven(f"its certificate is not to be trusted: {one.verify_message or one.reason}")
+            return _unproven(
+                f"its certificate is not to be trusted: {getattr(one, 'verify_message', '') or one}"
+            )
         if isinstance(one, ssl.SSLError) and not isinstance(one, _ENDED):
-            return _unproven(f"no secure connection: {one.reason or one}")
+            return _unproven(f"no secure connection: {getattr(one, 'reason', '') or one}")
     return no_answer(f"{type(error).__name__}: {error}".rstrip(": "), receiver)
 
 
