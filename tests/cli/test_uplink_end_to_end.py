@@ -22,7 +22,7 @@ from runtime.clock import format_utc
 from tests.faults.collector import eventually, running
 from tests.ports import free_port
 
-pytestmark = pytest.mark.real
+pytestmark = pytest.mark.real("district")
 
 COMMAND = [sys.executable, "-m", "gateway.cli"]
 RATE = 300

@@ -131,7 +131,7 @@ async def test_a_school_that_sends_days_alone_is_not_unknown_by_api(district: Di
 
 
 @SQLITE_ONLY
-@pytest.mark.real
+@pytest.mark.real("district")
 async def test_twelve_schools_of_every_state_have_the_same_figures_everywhere(district: District) -> None:
     twelve.fill(district.where)
     by_site = await asked(district)
