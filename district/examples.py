@@ -59,7 +59,7 @@ _enrolled = contract.Enrolled(
     key="demo-school.gw-1.1f3a5c7e.bmV2ZXIgdHJhdmVscywgb25seSBzaWducyB3aGF0IGRvZXM",
 )
 _completeness = Completeness(due=96, measured=95, estimated=1)
-_amount = Amount(1200.5, "kWh")
+_amount = Amount(1200.5, "kWh", True, START, START + 96 * QUARTER_MS, 95 / 96, 1 / 96, 0.0)
 _row = GatewayRow("gw-1", "示例中学", START, _batch.epoch, 1201, 0)
 _school = School(
     site="demo-school", name=_site.name, timezone=_site.timezone, students=_site.students, area_m2=_site.area_m2,

@@ -24,11 +24,17 @@ class Completeness:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Consumption over all meters that have no parent. None: there is no such meter, or nothing of it arrived."""
+    """Consumption over all meters that have no parent, in [start, end). None: there is no such meter, or nothing of it
+    arrived. Shares are of the time of these meters, 0 to 1, as on the pages: a value with a share missing is too low."""
 
     value: float | None
     unit: str
     is_estimated: bool = False
+    start: int = 0
+    end: int = 0
+    measured: float | None = None
+    estimated: float | None = None
+    missing: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

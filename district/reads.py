@@ -6,21 +6,13 @@ from typing import Any
 
 import msgspec
 
-from district.figures import (
-    Amount,
-    Completeness,
-    GatewayRow,
-    OpenEvent,
-    PointTotal,
-    School,
-    due_slots,
-    on_step,
-)
-from district.spans import QUARTER_MS, Spans, spans
-from district.store.database import Connection, Row
+from district import school_reads
+from district.figures import Amount, GatewayRow, OpenEvent, PointTotal, School, on_step
+from district.school_line import Line
+from district.spans import QUARTER_MS
+from district.store.database import Connection
+from district.usage import ELECTRICITY, WATER, Use
 
-ELECTRICITY = ("active_energy_import", "kWh")
-WATER = ("water_volume", "m³")
 HIGH_LEVELS = 2
 """Levels 1 紧急 and 2 重要 are shown one by one on the first page."""
 EVENTS_MAX = 50
@@ -28,38 +20,41 @@ NO_ALARM = "disinfection"
 
 
 def schools(connection: Connection, now_ms: int, only: str | None = None) -> list[School]:
-    """Every enrolled school, or the one asked for, by name."""
-    columns = "SELECT site_id, name, timezone, students, area_m2 FROM site"
-    if only is None:
-        rows = connection.rows(f"{columns} ORDER BY name, site_id")
-    else:
-        rows = connection.rows(f"{columns} WHERE site_id = ?", only)
-    return [_school(connection, row, spans(now_ms, row[2])) for row in rows]
+    """Every enrolled school, or the one asked for, by name: the figures of the pages, in each school's own current month."""
+    return [_school(connection, line, now_ms) for line in school_reads.lines(connection, now_ms, only=only)]
 
 
-def _school(connection: Connection, row: Row, when: Spans) -> School:
-    site, name, timezone, students, area_m2 = row
-    firsts = connection.rows("SELECT first_at FROM point WHERE site_id = ? AND first_at IS NOT NULL", site)
-    due_from = [at for (at,) in firsts]
+def _school(connection: Connection, line: Line, now_ms: int) -> School:
+    who = line.who
+    electricity, water = (
+        school_reads.used_today(connection, who, commodity, now_ms) for commodity in (ELECTRICITY, WATER)
+    )
     return School(
-        site=site,
-        name=name,
-        timezone=timezone,
-        students=students,
-        area_m2=area_m2,
-        gateways=_gateways(connection, site),
-        today=_completeness(connection, site, due_from, when.today, when.due_to),
-        week=_completeness(connection, site, due_from, when.days[0][1], when.due_to),
-        electricity_today=_amount(connection, site, ELECTRICITY, when.today, when.now),
-        electricity_month=_amount(connection, site, ELECTRICITY, when.month, when.now),
-        water_today=_amount(connection, site, WATER, when.today, when.now),
-        water_month=_amount(connection, site, WATER, when.month, when.now),
+        site=who.site,
+        name=who.name,
+        timezone=who.timezone,
+        students=who.students,
+        area_m2=who.area_m2,
+        gateways=_gateways(connection, who.site),
+        today=line.today,
+        week=line.week,
+        electricity_today=_amount(electricity),
+        electricity_month=_amount(line.used["electricity"].month),
+        water_today=_amount(water),
+        water_month=_amount(line.used["water"].month),
         open_events=dict(
             connection.rows(
-                "SELECT level, count(*) FROM event WHERE site_id = ? AND state = 'open' GROUP BY level", site
+                "SELECT level, count(*) FROM event WHERE site_id = ? AND state = 'open' GROUP BY level",
+                who.site,
             )
         ),
     )
+
+
+def _amount(found: Use) -> Amount:
+    return Amount(
+        found.value, found.unit, found.is_estimated, found.start, found.end, found.measured, found.estimated, found.missing
+    )  # fmt: skip
 
 
 def _gateways(connection: Connection, site: str) -> list[GatewayRow]:
@@ -72,35 +67,6 @@ def _gateways(connection: Connection, site: str) -> list[GatewayRow]:
         site,
     )
     return [GatewayRow(*row) for row in rows]
-
-
-def _completeness(connection: Connection, site: str, firsts: list[int], start: int, end: int) -> Completeness:
-    ((measured, estimated),) = connection.rows(
-        "SELECT CAST(coalesce(sum(measured), 0) AS BIGINT), CAST(coalesce(sum(estimated), 0) AS BIGINT) FROM slot"
-        " WHERE site_id = ? AND start >= ? AND start < ?",
-        site,
-        start,
-        end,
-    )
-    return Completeness(due_slots(firsts, start, end), measured, estimated)
-
-
-def _amount(connection: Connection, site: str, commodity: tuple[str, str], start: int, end: int) -> Amount:
-    # From meter and slot to interval by its key: a month of few meters is read without the other points of the school.
-    rows = connection.rows(
-        "SELECT p.step, sum(i.value), count(*) FILTER (WHERE i.content = 'estimated') FROM point p"
-        " CROSS JOIN slot s CROSS JOIN interval i"
-        " WHERE p.site_id = ? AND p.quantity = ? AND p.role = 'total'"
-        " AND s.site_id = p.site_id AND s.start >= ? AND s.start < ?"
-        " AND i.site_id = s.site_id AND i.period = '15min' AND i.start = s.start AND i.point = p.point"
-        " AND i.value IS NOT NULL GROUP BY p.site_id, p.point, p.step",
-        site,
-        commodity[0],
-        start,
-        end,
-    )
-    value = sum(on_step(total, step) for step, total, _ in rows) if rows else None
-    return Amount(value, commodity[1], any(estimated for _, _, estimated in rows))
 
 
 def open_events(
@@ -151,7 +117,8 @@ _DESCRIPTION = (
 _NOTHING = (None, None, None, None, 0, 0, 0)
 _SUMS = """
 WITH span AS (
-    SELECT point, sum(value) AS value, avg(mean) AS mean, count(*) FILTER (WHERE content = 'measured') AS measured,
+    SELECT point, sum(value) AS value, sum(mean * share) / nullif(sum(share) FILTER (WHERE mean IS NOT NULL), 0) AS mean,
+        count(*) FILTER (WHERE content = 'measured') AS measured,
         count(*) FILTER (WHERE content = 'estimated') AS estimated, count(*) FILTER (WHERE content = 'missing') AS missing,
         min(CASE WHEN register_start IS NOT NULL THEN start END) AS first_at,
         max(CASE WHEN register_end IS NOT NULL THEN start END) AS last_at

@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 QUARTER_MS = 15 * 60 * 1000
 LAST_MS = 253_402_300_799_999
 SETTLED_AFTER_MS = 10 * 60 * 1000
 """A slot counts as due this long after its end: the gateway's grace is at most 5 min, its upload one more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spans:
-    """``today`` and ``month`` are local midnights; ``days`` the last seven local days, today last, each with its start.
-    ``due_to`` is the end of the newest quarter-hour that should be here by ``now``."""
-
-    now: int
-    today: int
-    month: int
-    days: list[tuple[date, int]]
-    due_to: int
-
-
-def spans(now_ms: int, timezone: str) -> Spans:
-    zone = ZoneInfo(timezone)
-    today = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).date()
-    days = [
-        (day, _midnight(day, zone)) for day in (today - timedelta(days=back) for back in range(6, -1, -1))
-    ]
-    due_to = (now_ms - SETTLED_AFTER_MS) // QUARTER_MS * QUARTER_MS
-    return Spans(now_ms, days[-1][1], _midnight(today.replace(day=1), zone), days, due_to)
 
 
 def day_bounds(first: str | None, last: str | None, timezone: str) -> tuple[int, int]:

@@ -32,7 +32,12 @@ class Commodity:
 
 ELECTRICITY = Commodity("electricity", "active_energy_import", "kWh", "electricity_kwh", 1)
 WATER = Commodity("water", "water_volume", "m³", "water_m3", 2)
+GAS = Commodity("gas", "gas_volume", "m³", "gas_m3", 2)
+HEAT = Commodity("heat", "heat_energy", "GJ", "heat_gj", 2)
 COMMODITIES = {one.name: one for one in (ELECTRICITY, WATER)}
+"""What every school has, is shown on pages and may have a quota."""
+REPORTED = COMMODITIES | {one.name: one for one in (GAS, HEAT)}
+"""What a month's report adds up."""
 
 
 @dataclass(frozen=True, slots=True)

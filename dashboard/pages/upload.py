@@ -18,7 +18,8 @@ WAITING_TOO_LONG_MS = 10 * MINUTE_MS
 @dataclass(frozen=True, slots=True)
 class UplinkCard:
     """``state`` ok, warn (something waits too long), alarm (the last try failed) or off. ``backfill`` is what waits
-    behind what is new since an outage; empty without one. ``delivered`` is sent, not confirmed, where there are no receipts."""
+    behind what is new since an outage; empty without one. ``delivered`` is sent, not confirmed, where there are no receipts.
+    ``problem`` and ``cure`` are for staff, ``error`` is what the log says."""
 
     id: str
     destination: str
@@ -29,6 +30,8 @@ class UplinkCard:
     waiting_age: str
     delivered: str
     refused: int
+    problem: str
+    cure: str
     error: str
     receipt: str
     backfill: str
@@ -83,10 +86,19 @@ def uplink_card(desk: Desk, row: UplinkRow) -> UplinkCard:
         times.span(age) if age >= MINUTE_MS else "",
         f"{row.delivered:,}",
         row.refused,
+        _problem(desk, row),
+        row.cure_zh if words.code == "zh" else "",
         row.error or "",
         words(f"upload.receipt.{row.receipt}"),
         next((f"{lane.waiting:,}" for lane in row.lanes if lane.lane == "backfill"), ""),
     )
+
+
+def _problem(desk: Desk, row: UplinkRow) -> str:
+    """What is wrong, in the reader's language; the log's words are English already."""
+    if row.error is None:
+        return ""
+    return (row.cause_zh or row.error) if desk.language.code == "zh" else row.error
 
 
 def build(desk: Desk) -> dict[str, Any]:

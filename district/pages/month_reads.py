@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from district.figures import GatewayRow, due_slots
 from district.months import Day, Month
 from district.pages.month_page import DayLine, EventLine, GapLine, PointLine, Statement, StatementDay
-from district.pages.school_line import Who
-from district.pages.school_reads import NO_ALARM, first_starts
 from district.piece_reads import Span, cover
 from district.pieces import Meter, fold
+from district.school_line import Who
+from district.school_reads import NO_ALARM, first_starts
 from district.store.database import Connection, Row
 
 EVENTS_MAX, GAPS_MAX = 100, 200

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from district.figures import Completeness
 from district.pages.ranking import PLAIN, RANKED, Order, Ranking, rank
-from district.pages.school_line import Line
+from district.school_line import Line
 from district.usage import COMMODITIES, Commodity, Total, Use, total
 
 KINDS = (

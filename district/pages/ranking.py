@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from district.pages.school_line import Line
+from district.school_line import Line
 from district.usage import COMPLETE_ENOUGH, Use, per
 
 PLAIN = ("name", "contact", "completeness", "alarms")

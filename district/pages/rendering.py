@@ -9,6 +9,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from district.coefficients import converted
 from district.pages import words
 from district.pages.reader import Reader
 from district.service import Service
@@ -37,6 +38,7 @@ def page(
         percent=words.percent,
         per=per,
         commodities=COMMODITIES,
+        converted=converted,
         here=request.url.path,
         other_language=_other_language(reader, request),
         **values,

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from district import hub, months, reads
+from district import hub, months, reads, school_reads
 from district.coefficients import SETS
 from district.contract import Fault
 from district.keys import ID
-from district.pages import overview, school_reads
+from district.pages import overview
 from district.pages.rendering import page, reader_of, refused
 from district.pages.school_page import school_page
 from district.refusal import STATUS, Refusal

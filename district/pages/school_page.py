@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from district import school_reads
 from district.figures import GatewayRow, Incident
 from district.months import Month
-from district.pages import month_reads, school_reads
+from district.pages import month_reads
 from district.pages.month_page import (
     CodeTotal,
     DayLine,
@@ -18,7 +19,7 @@ from district.pages.month_page import (
     by_code,
     items_of,
 )
-from district.pages.school_line import Line
+from district.school_line import Line
 from district.store import incidents
 from district.store.database import Connection
 

@@ -28,6 +28,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "this_month": ("本月", "This month"),
     "electricity": ("用电", "Electricity"),
     "water": ("用水", "Water"),
+    "gas": ("用气", "Gas"),
+    "heat": ("用热", "Heat"),
     "estimated": ("估", "est."),
     "slots": ("个刻钟", "quarter-hours"),
     "open_events": ("未关闭的重要事件", "Open events of high levels"),

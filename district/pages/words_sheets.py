@@ -25,7 +25,10 @@ SHEET_WORDS: dict[str, tuple[str, str]] = {
     "head_school": ("学校", "School"),
     "head_note": ("说明", "Note"),
     "completeness_of": ("实测 {measured} / 应有 {due} 个刻钟,{rate}", "{measured} measured of {due} quarter-hours due, {rate}"),
-    "sheet_rests": ("用电 {electricity},用水 {water}", "electricity {electricity}, water {water}"),
+    "sheet_rests": (
+        "用电 {electricity},用水 {water},用气 {gas},用热 {heat}",
+        "electricity {electricity}, water {water}, gas {gas}, heat {heat}",
+    ),
     "sheet_missing_note": (
         "空格表示没有数据,不是 0。估算和缺失的比例按时间计。",
         "An empty cell is not known and not 0. Shares estimated and missing are shares of time.",
@@ -48,6 +51,19 @@ SHEET_WORDS: dict[str, tuple[str, str]] = {
     "note_no_meter": ("{what}没有总表", "{what}: no main meter"),
     "note_no_data": ("{what}没有数据", "{what}: no data"),
     "note_partial": ("{what}缺 {share},合计偏小", "{what}: {share} missing, the sum is too low"),
+    "factor_not_said": ("{what}未折算:所选系数没有这一项", "{what} not converted: these coefficients have none for it"),
+    "factor_gas_range": (
+        "{what}未折算:标准按气源给 1.1000–1.3300 kgce/m³,气源未知",
+        "{what} not converted: the standard gives 1.1000 to 1.3300 kgce/m³ by its source, which is not known",
+    ),
+    "factor_water_medium": (
+        "{what}未折算:水是耗能工质,不计入建筑能耗",
+        "{what} not converted: water is a working medium and not counted as energy of a building",
+    ),
+    "factor_too_young": (
+        "{what}未折算:时段早于系数施行日 {since}",
+        "{what} not converted: the span begins before the coefficients hold, from {since}",
+    ),
     "note_no_students": ("没有学生数", "number of pupils not given"),
     "note_no_area": ("没有建筑面积", "floor area not given"),
     "note_silent": ("最近 {age}没有联系", "silent, last heard {age}"),

@@ -14,17 +14,16 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from district import months
+from district import months, school_reads
 from district.coefficients import SETS
 from district.contract import Fault
 from district.figures import due_slots
 from district.keys import ID
 from district.months import Day, Month
-from district.pages import school_reads
 from district.pages.reader import Reader
 from district.pages.rendering import reader_of, refused
-from district.pages.school_line import Line
 from district.refusal import STATUS, Refusal
+from district.school_line import Line
 from district.service import Service
 from district.sheets import point_sheets, school_sheet, sheet_csv, sheet_xlsx
 from district.sheets.sheet import Cells, Head

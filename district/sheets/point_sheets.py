@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from district.pages.reader import Reader
-from district.pages.school_line import Line
-from district.pages.school_reads import DISTRICT_ZONE
+from district.school_line import Line
+from district.school_reads import DISTRICT_ZONE
 from district.sheets.school_sheet import completeness_text, period, title
 from district.sheets.sheet import Cells, Column, Head, local, percent
 from district.sheets.sheet_reads import DayRow, QuarterRow

@@ -8,10 +8,14 @@ from district.coefficients import CoefficientSet
 from district.figures import Completeness
 from district.months import Month
 from district.pages.reader import Reader
-from district.pages.school_line import Consumption, Line
-from district.pages.school_reads import DISTRICT_ZONE
+from district.school_line import Consumption, Line
+from district.school_reads import DISTRICT_ZONE
+from district.sheets import conversion
 from district.sheets.sheet import Cell, Cells, Column, Head, local, percent
-from district.usage import COMMODITIES, Commodity, Use, per, total
+from district.usage import COMMODITIES, GAS, HEAT, REPORTED, Commodity, Use, per, total
+
+UNALLOTTED = (GAS, HEAT)
+"""What has no quota, and is not spread over pupils and floor: a kitchen's gas is not everybody's."""
 
 
 def head(reader: Reader, lines: Sequence[Line], month: Month, chosen: CoefficientSet | None) -> Head:
@@ -63,7 +67,7 @@ def _rests(reader: Reader, lines: Sequence[Line]) -> str:
         found = total([line.used[name].month for line in lines], "")
         return reader.t("rests_on", n=found.counted, all=found.schools)
 
-    return reader.t("sheet_rests", **{name: of(name) for name in COMMODITIES})
+    return reader.t("sheet_rests", **{name: of(name) for name in REPORTED})
 
 
 def _columns(reader: Reader, chosen: CoefficientSet | None) -> list[Column]:
@@ -75,17 +79,9 @@ def _columns(reader: Reader, chosen: CoefficientSet | None) -> list[Column]:
     ]  # fmt: skip
     for commodity in COMMODITIES.values():
         columns += _commodity_columns(reader, commodity)
-    if chosen and chosen.kgce_per_kwh:
-        columns += [
-            Column(f"{t('kgce')} {t('of_month')}", "kgce"),
-            Column(f"{t('kgce')} {t('of_year')}", "kgce"),
-        ]
-    if chosen and chosen.kgco2_per_kwh:
-        columns += [
-            Column(f"{t('kgco2')} {t('of_month')}", "kgCO₂"),
-            Column(f"{t('kgco2')} {t('of_year')}", "kgCO₂"),
-        ]
-    return [*columns, Column(t("note"), width=60)]
+    for commodity in UNALLOTTED:
+        columns += _plain_columns(reader, commodity)
+    return [*columns, *conversion.columns(reader, chosen), Column(t("note"), width=60)]
 
 
 def _commodity_columns(reader: Reader, commodity: Commodity) -> list[Column]:
@@ -96,12 +92,24 @@ def _commodity_columns(reader: Reader, commodity: Commodity) -> list[Column]:
         (f"{t('per_m2')} {t('of_year')}", f"{unit}/m²"), (t("quota"), unit), (t("quota_progress"), "%"),
         (t("expected"), "%"), (t("verdict"), ""),
     ]  # fmt: skip
-    shares = [
-        (f"{t(span)} {t(word)}", "%")
+    return [*(Column(f"{what} {name}", of) for name, of in titles), *_share_columns(reader, commodity)]
+
+
+def _plain_columns(reader: Reader, commodity: Commodity) -> list[Column]:
+    what, spans = reader.t(commodity.name), ("of_month", "of_year")
+    return [
+        *(Column(f"{what} {reader.t(span)}", commodity.unit) for span in spans),
+        *_share_columns(reader, commodity),
+    ]
+
+
+def _share_columns(reader: Reader, commodity: Commodity) -> list[Column]:
+    t = reader.t
+    return [
+        Column(f"{t(commodity.name)} {t(span)} {t(word)}", "%")
         for span in ("of_month", "of_year")
         for word in ("share_measured", "share_estimated", "share_missing")
     ]
-    return [Column(f"{what} {name}", of) for name, of in titles + shares]
 
 
 def row(reader: Reader, line: Line, chosen: CoefficientSet | None) -> Cells:
@@ -113,15 +121,11 @@ def row(reader: Reader, line: Line, chosen: CoefficientSet | None) -> Cells:
     ]  # fmt: skip
     for name in COMMODITIES:
         cells += _commodity_cells(reader, line, line.used[name])
-    power = line.used["electricity"]
-    for factor in (chosen.kgce_per_kwh, chosen.kgco2_per_kwh) if chosen else ():
-        if factor:
-            cells += [_times(power.month, factor), _times(power.year, factor)]
-    return [*cells, note(reader, line)]
-
-
-def _times(found: Use, factor: float) -> float | None:
-    return None if found.value is None else round(found.value * factor, 3)
+    for commodity in UNALLOTTED:
+        used = line.used[commodity.name]
+        cells += [used.month.value, used.year.value, *_shares(used.month), *_shares(used.year)]
+    more, reasons = conversion.cells(reader, line, chosen)
+    return [*cells, *more, note(reader, line, reasons)]
 
 
 def _commodity_cells(reader: Reader, line: Line, used: Consumption) -> list[Cell]:
@@ -144,8 +148,8 @@ def _shares(found: Use) -> list[Cell]:
     return [percent(found.measured), percent(found.estimated), percent(found.missing)]
 
 
-def note(reader: Reader, line: Line) -> str | None:
-    """Why cells are empty or too low, in words."""
+def note(reader: Reader, line: Line, more: Sequence[str] = ()) -> str | None:
+    """Why cells are empty or too low, in words; ``more`` are reasons that were found elsewhere."""
     found: list[str] = []
     status = reader.status(line.contact_at)
     if status == "never":
@@ -154,6 +158,7 @@ def note(reader: Reader, line: Line) -> str | None:
         found.append(reader.t("note_silent", age=reader.age(line.contact_at)))
     for name, used in line.used.items():
         found += _note_of(reader, reader.t(name), used.month)
+    found += more
     if not line.who.students:
         found.append(reader.t("note_no_students"))
     if not line.who.area_m2:

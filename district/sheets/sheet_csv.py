@@ -11,7 +11,8 @@ from district.sheets.sheet import Cell, Cells, Head
 
 BOM = "\ufeff"
 MEDIA_TYPE = "text/csv; charset=utf-8"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The full-width forms too: a spreadsheet set to Chinese takes them for the same."""
 
 
 def head(sheet: Head) -> bytes:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from district.months import Day, Month
-from district.pages.school_line import Who
 from district.piece_reads import Span, cover
 from district.pieces import Meter, PointSum, fold
+from district.school_line import Who
 from district.spans import QUARTER_MS
 from district.store.database import Connection, Row
 

@@ -40,7 +40,7 @@ def collect(
     from gateway.app import collect as run_collector
     from gateway.cli.sites import open_site
     from gateway.sources.recording import MEGABYTE, Recorder
-    from runtime import logs
+    from runtime import logs, names
     from runtime.clock import SystemClock
     from runtime.stop import stop_event
 
@@ -49,6 +49,7 @@ def collect(
     clock = SystemClock(clock_setting(clock_rate, clock_start))
 
     async def run() -> None:
+        names.settle(asyncio.get_running_loop())
         with contextlib.ExitStack() as stack:
             recorder = None
             if record is not None:

@@ -79,8 +79,6 @@ def _rated(reader: Reader, clock: Clock, over_s: float) -> tuple[list[UplinkRow]
 
 def status_lines(site: LoadedSite, row: UplinkRow, rate: float | None, now_ms: int) -> list[str]:
     """An uplink for a person. Pure."""
-    from gateway.uplinks.words import words_of
-
     lines = [f"{row.uplink} ({row.kind}) → {row.destination}" + ("  已暂停 paused" if row.is_paused else "")]
     lines.append(
         f"  回执 receipt: {RECEIPTS[row.receipt]}; 最近成功 last: {local(row.delivered_at, site.zone)}"
@@ -97,9 +95,9 @@ def status_lines(site: LoadedSite, row: UplinkRow, rate: float | None, now_ms: i
     ]  # fmt: skip
     lines += table(columns, cells).splitlines()
     if row.error is not None:
-        cause, cure = words_of(row.error)
-        lines.append(f"  错误 error ({local(row.error_at, site.zone)}): {cause or '上传失败'}; {row.error}")
-        lines += [f"  处理 cure: {cure}"] if cure else []
+        when = local(row.error_at, site.zone)
+        lines.append(f"  错误 error ({when}): {row.cause_zh or '上传失败'}; {row.error}")
+        lines += [f"  处理 cure: {row.cure_zh}"] if row.cure_zh else []
     return lines
 
 

@@ -11,6 +11,9 @@ from collections.abc import Iterable
 from gateway.commissioning.sheet import BLANKS, HEADERS, Meter, Table
 from gateway.errors import ConfigError
 
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The full-width forms too: a spreadsheet set to Chinese takes them for the same."""
+
 
 def text_of(meters: Iterable[Meter]) -> str:
     """The sheet as CSV text, a row for each meter, what is to be filled in blank."""
@@ -19,12 +22,18 @@ def text_of(meters: Iterable[Meter]) -> str:
     writer.writerow(HEADERS)
     for meter in meters:
         writer.writerow([
-            meter.point, meter.device, meter.space, meter.model, meter.bus, meter.address, meter.quantity, meter.unit,
+            meter.point, *map(_no_formula, (meter.device, meter.space, meter.model)), meter.bus, meter.address,
+            meter.quantity, meter.unit,
             f"{meter.step.normalize():f}", f"{meter.ratio.normalize():f}",
             "" if meter.reading is None else f"{meter.reading:f}",
             "" if meter.read_at is None else meter.read_at.isoformat(" ", "seconds"), *("" for _ in BLANKS),
         ])  # fmt: skip
     return out.getvalue()
+
+
+def _no_formula(text: str) -> str:
+    """A name as text: what a spreadsheet would take for a formula gets an apostrophe. None of these is read back."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def data_of(meters: Iterable[Meter]) -> bytes:

@@ -28,6 +28,8 @@ WIDTHS = (26, 14, 16, 16, 8, 15, 14, 6, 7, 9, 13, 16, 13, 16, 9, 14)
 HEADER_ROW = 3
 A4 = 9
 TINT, HEADER_TINT, LINE = "#FFF7D6", "#E3E8ED", "#9AA7B4"
+OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+"""A school's name must not run as a formula, in a merged cell neither."""
 DATE_FORMAT = "yyyy-mm-dd hh:mm:ss"
 
 
@@ -36,7 +38,7 @@ def data_of(heading: Heading, meters: Sequence[Meter]) -> bytes:
     import xlsxwriter
 
     out = io.BytesIO()
-    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+    with xlsxwriter.Workbook(out, OPTIONS) as book:
         book.set_properties(
             {"title": f"{heading.school} {TITLE}", "created": heading.made_at.replace(tzinfo=None)}
         )

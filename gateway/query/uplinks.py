@@ -9,6 +9,7 @@ from edge_config.uplinks import Uplink
 from gateway.place import Range
 from gateway.query.snapshot import Snapshot
 from gateway.query.views import UplinkLane, UplinkRow
+from gateway.uplinks.words import words_of
 
 COLUMNS = "cursor, delivered, refused, delivered_at, error, error_at, paused"
 NOTHING_YET = (0, 0, 0, None, None, None, 0)
@@ -59,11 +60,12 @@ def _row(connection: sqlite3.Connection, uplink: Uplink, newest: int) -> UplinkR
     found = connection.execute(f"SELECT {COLUMNS} FROM uplink WHERE uplink = ?", (uplink.id,)).fetchone()
     cursor, delivered, refused, delivered_at, error, error_at, paused = found or NOTHING_YET
     lanes = _lanes(connection, ranges_of(connection, uplink.id), newest)
+    cause, cure = words_of(error or "")
     return UplinkRow(
         uplink=uplink.id, kind=uplink.kind, destination=uplink.destination, cursor=cursor, head=newest,
         waiting=sum(lane.waiting for lane in lanes), waiting_since=_made_after(connection, cursor), delivered=delivered,
         refused=refused, delivered_at=delivered_at, error=error, error_at=error_at, receipt=uplink.receipt, lanes=lanes,
-        is_paused=bool(paused),
+        is_paused=bool(paused), cause_zh=cause, cure_zh=cure,
     )  # fmt: skip
 
 

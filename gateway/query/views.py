@@ -201,7 +201,8 @@ class UplinkLane:
 @dataclass(frozen=True, slots=True)
 class UplinkRow:
     """Where an uplink stands. ``waiting`` counts changes behind the head that are not delivered; ``waiting_since`` is when the
-    oldest of them was made (UTC ms). ``receipt`` is what tells that something arrived: batch, record or none."""
+    oldest of them was made (UTC ms). ``receipt`` is what tells that something arrived: batch, record or none. ``error`` is
+    ``code: sentence``, ``cause_zh`` and ``cure_zh`` what staff are told of such a code; empty where none is known."""
 
     uplink: str
     kind: str
@@ -218,6 +219,8 @@ class UplinkRow:
     receipt: str
     lanes: list[UplinkLane]
     is_paused: bool
+    cause_zh: str = ""
+    cure_zh: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,9 @@ from gateway.uplinks.packing import MAY_NOT_KNOW_ZSTD, Encoding, best, packed
 from gateway.uplinks.probe import Probe, probe_of
 from gateway.uplinks.sender import Stretch
 from gateway.uplinks.signing import authorization
+from gateway.uplinks.unreached import no_answer, unreached
 from gateway.uplinks.verdict import Delivered, Keep, Reply, Trouble, Verdict, judge
+from gateway.uplinks.words import WORDS_ZH
 from runtime import logs
 from runtime.clock import Clock
 
@@ -36,6 +38,7 @@ REPLY_BYTES_MAX = 64 * 1024
 KEY_LENGTH_MAX = 4096
 UNPROCESSABLE = 422
 """With which a district that could read a batch says that a record of it is no record."""
+RECEIVER = "the district"
 HEADERS = {"content-type": "application/json", "accept-encoding": "identity"}
 
 
@@ -54,8 +57,9 @@ class DistrictHttp:
         self.url = url.rstrip("/") + "/batches"
         self._token_file = Path(token_file) if token_file else None
         self._total_s = total_s
+        self._tls, self._is_unproven = _tls_context(url), False
         self._client = httpx2.AsyncClient(
-            verify=_tls_context(url),
+            verify=self._tls,
             # Each of TCP and TLS has its own end, well before that of the whole: a handshake that is cut off from
             # outside leaves its socket open.
             timeout=httpx2.Timeout(total_s, connect=min(CONNECT_S, total_s / 3)),
@@ -77,13 +81,18 @@ class DistrictHttp:
     async def post(self, compressed: bytes, encoding: Encoding) -> Reply:
         """Send a body that is compressed as ``encoding`` says. Raises PostError when there is no reply to judge."""
         headers = {**HEADERS, "content-encoding": encoding, **self._authorization(compressed)}
+        if self._is_unproven:
+            self._tls.load_default_certs()  # its authority may have been installed since
         try:
             async with asyncio.timeout(self._total_s):
                 return await self._exchange(compressed, headers)
         except TimeoutError as error:
-            raise _no_answer(f"no complete answer within {self._total_s:g} s") from error
+            what = no_answer(f"no complete answer within {self._total_s:g} s", RECEIVER)
+            raise PostError(what.trouble, what.message, what.cure) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-            raise _no_answer(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+            what = unreached(error, RECEIVER)
+            self._is_unproven = what.trouble is Trouble.TLS
+            raise PostError(what.trouble, what.message, what.cure) from error
 
     def head(self, compressed: bytes, encoding: Encoding) -> bytes:
         """The request's head as it goes out, the signature left out."""
@@ -205,7 +214,8 @@ class DistrictSender:
         try:
             reply = await self._wire.post(packed(b"{}", "gzip"), "gzip")
         except PostError as error:
-            return Probe(False, f"没有连通 no connection: {error}", error.cure)
+            cause, cure = WORDS_ZH[error.trouble]
+            return Probe(False, f"没有连通 no connection: {cause}; {error}", f"{cure}; {error.cure}")
         return probe_of(reply)
 
 
@@ -224,9 +234,3 @@ def _tls_context(url: str) -> ssl.SSLContext:
     if urlsplit(url).scheme == "https":
         return ssl.create_default_context()
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; never used for http
-
-
-def _no_answer(what: str) -> PostError:
-    return PostError(
-        Trouble.NO_ANSWER, what, "check the network and that the district runs; it goes on by itself"
-    )

@@ -26,6 +26,8 @@ from gateway.query.views import DayEvent, DayInterval, DayPoint, DayRecords
 from gateway.uplinks.records import EventRecord, IntervalRecord, record_of
 
 SCHEMA = "campus-gateway/day-package/1"
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Of a text that a spreadsheet would run; full-width too, for one that is set to Chinese."""
 PERIODS = ("15min", "hour", "day")
 NOTE = "本项目自定的格式, 不是任何平台的官方接口; a format of this project's own, no platform's official interface"
 
@@ -191,5 +193,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, float | int):
         return repr(value)
     if isinstance(value, str):
-        return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+        return f"'{value}" if value.startswith(FORMULA_STARTS) else value
     return _as_json(value).decode()

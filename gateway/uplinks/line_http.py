@@ -33,9 +33,11 @@ from gateway.uplinks.packing import packed
 from gateway.uplinks.probe import Probe, unwell
 from gateway.uplinks.records import busy, standing
 from gateway.uplinks.sender import Stretch
+from gateway.uplinks.unreached import no_answer, unreached
 from gateway.uplinks.verdict import Delivered, Reply, Trouble, Verdict
 from gateway.uplinks.wire import WireFault, secret_in
 
+RECEIVER = "InfluxDB"
 LINES = {"content-type": "text/plain; charset=utf-8", "content-encoding": "gzip"}
 
 
@@ -114,9 +116,11 @@ class LineSender:
             async with asyncio.timeout(self._total_s):
                 return await self._exchange(url, content, headers)
         except TimeoutError as error:
-            raise _no_answer(f"no complete answer within {self._total_s:g} s") from error
+            what = no_answer(f"no complete answer within {self._total_s:g} s", RECEIVER)
+            raise WireFault(what.trouble, what.message, what.cure) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-            raise _no_answer(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+            what = unreached(error, RECEIVER)
+            raise WireFault(what.trouble, what.message, what.cure) from error
 
     async def _exchange(self, url: str, content: bytes, headers: Mapping[str, str]) -> Reply:
         async with self._client.stream("POST", url, content=content, headers=headers) as response:
@@ -145,12 +149,6 @@ def authorization(uplink: LineProtocolUplink) -> dict[str, str]:
         return {"authorization": f"Token {secret}"}
     pair = base64.b64encode(f"{uplink.username}:{secret}".encode()).decode()
     return {"authorization": f"Basic {pair}"}
-
-
-def _no_answer(what: str) -> WireFault:
-    return WireFault(
-        Trouble.NO_ANSWER, what, "check the network and that InfluxDB runs; it goes on by itself"
-    )
 
 
 @asynccontextmanager

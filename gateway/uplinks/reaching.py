@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from gateway.uplinks.verdict import Trouble
+from gateway.uplinks.unreached import no_answer, unreached
 from gateway.uplinks.wire import WireFault
 
 
@@ -15,13 +15,11 @@ async def reach(host: str, port: int, timeout_s: float) -> None:
         async with asyncio.timeout(timeout_s):
             _, writer = await asyncio.open_connection(host, port)
     except TimeoutError as error:
-        raise _unreached(f"no connection within {timeout_s:g} s") from error
+        what = no_answer(f"no connection within {timeout_s:g} s", "the receiver")
+        raise WireFault(what.trouble, what.message, what.cure) from error
     except OSError as error:
-        raise _unreached(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+        what = unreached(error, "the receiver")
+        raise WireFault(what.trouble, what.message, what.cure) from error
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
-
-
-def _unreached(what: str) -> WireFault:
-    return WireFault(Trouble.NO_ANSWER, what, "check network, host and port, and that the receiver runs")

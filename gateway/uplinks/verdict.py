@@ -25,6 +25,10 @@ class Trouble(StrEnum):
     """Why nothing goes up; pages translate the code, logs carry the sentence."""
 
     NO_ANSWER = "no_answer"
+    NAME = "name"
+    """The receiver's name leads to no address."""
+    TLS = "tls"
+    """Whoever answers does not prove who it is: nothing was said to it."""
     TOKEN = "token"  # noqa: S105 - a code, no secret
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"

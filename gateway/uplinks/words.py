@@ -5,7 +5,12 @@ from __future__ import annotations
 from gateway.uplinks.verdict import Trouble
 
 WORDS_ZH: dict[str, tuple[str, str]] = {
-    Trouble.NO_ANSWER: ("对方没有应答", "检查网络, 问一下区平台是否正常; 恢复后自动续传"),
+    Trouble.NO_ANSWER: ("对方没有应答", "检查网络和 DNS, 问一下区平台是否正常; 恢复后自动续传"),
+    Trouble.NAME: ("查不到对方的网络地址 (DNS)", "检查网关的 DNS 设置和 url 里的域名; 恢复后自动续传"),
+    Trouble.TLS: (
+        "对方的证书不可信, 什么也没有发送",
+        "先看本机时间对不对; 再请对方检查证书: 过期、域名不符或颁发机构不受信任; 换好后自动续传",
+    ),
     Trouble.TOKEN: ("本机的密钥不能用", "把 district redeem 领到的密钥写进 token_file, 并让网关用户可读"),
     Trouble.UNAUTHORIZED: ("对方不认识本网关的密钥", "请区平台重新登记本网关, 换上新密钥"),
     Trouble.FORBIDDEN: ("密钥属于别的学校或网关", "换上本网关自己的密钥"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -43,6 +44,16 @@ def test_a_cell_that_is_not_understood_is_named_as_a_spreadsheet_names_it(tmp_pa
     assert sheet.rows == []
     assert [(finding.cell, finding.is_fault) for finding in sheet.findings] == [("M2", True), ("N2", True)]
     assert "'broken' 不是数字" in sheet.findings[0].says
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\uff1d1"])
+def test_a_name_is_no_formula_and_the_sheet_comes_back_all_the_same(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "out.csv"
+    sheet_files.write(path, HEADING, [replace(METER, device=name, space=name, model=name)])
+    cells = path.read_text("utf-8-sig").splitlines()[1].split(",")
+    assert cells[1:4] == [f"'{name}"] * 3
+    (row,) = sheet_files.read(path, ZONE).rows
+    assert (row.point, row.reading) == (METER.point, METER.reading)
 
 
 def test_files_that_are_no_csv_sheet_are_named(tmp_path: Path) -> None:

@@ -31,6 +31,17 @@ def test_title_names_school_gateway_and_day(book: Workbook) -> None:
     assert [cell.value for cell in page[4]] == [f"{zh}\n{en}" for zh, en in COLUMNS]
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "http://evil"])
+def test_no_name_runs_as_a_formula_or_opens_as_a_link(name: str) -> None:
+    meter = replace(METER, device=name, space=name, model=name)
+    made = openpyxl.load_workbook(io.BytesIO(sheet_xlsx.data_of(replace(HEADING, school=name), [meter])))
+    cells = [cell for row in made.worksheets[0].iter_rows() for cell in row]
+    made.close()
+    assert cells[0].value == f"{name} 数据核对表 Verification sheet"
+    assert {cell.data_type for cell in cells} <= {"s", "n", "d"}
+    assert [cell.coordinate for cell in cells if cell.hyperlink] == []
+
+
 def test_a_meter_has_its_place_its_reading_and_its_ratio(book: Workbook) -> None:
     page = book.worksheets[0]
     assert [cell.value for cell in page[FIRST_LINE]] == [

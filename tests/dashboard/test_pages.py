@@ -108,6 +108,20 @@ def test_old_data_is_called_old(client: TestClient, campus: Campus) -> None:
     assert "采集没有新数据" in page
 
 
+def test_a_failed_uplink_says_what_is_wrong_and_what_to_do_in_the_readers_language(
+    client: TestClient, campus: Campus
+) -> None:
+    (row,) = campus.uplinks()
+    error, cause, cure = "tls: its certificate has expired", "对方的证书不可信", "请对方检查证书"
+    failed = replace(row, error=error, error_at=(row.delivered_at or 0) + 1, cause_zh=cause, cure_zh=cure)
+    campus.uplinks = lambda: [failed]  # type: ignore[method-assign]
+    for path in ("/", "/upload"):
+        page = text_of(client.get(f"{path}?lang=zh").text)
+        assert [words for words in ("失败,自动重试", cause, cure, error) if words not in page] == [], path
+        english = text_of(client.get(f"{path}?lang=en").text)
+        assert (error in english, cause in english, cure in english) == (True, False, False), path
+
+
 def test_a_replay_shows_its_progress(client: TestClient, campus: Campus) -> None:
     campus.activity_now = Activity("replay", 30, 120, campus.now)
     page = client.get("/").text

@@ -6,7 +6,7 @@ from typing import Any
 
 from district.figures import Completeness
 from district.months import Month
-from district.pages.school_line import Consumption, Line, Who
+from district.school_line import Consumption, Line, Who
 from district.usage import Use, against_quota
 from tests.district.campus import NOW
 
@@ -28,5 +28,5 @@ def line(name: str, value: float | None = 100.0, **more: Any) -> Line:
     week = Completeness(due, round(due * more.get("week", 1.0)), 0)
     return Line(
         who=who, contact_at=NOW, data_to=NOW, due_to=NOW, month=Month(2026, 11), today=week, week=week, of_month=week,
-        alarms=more.get("alarms", {}), used={"electricity": used, "water": used},
+        alarms=more.get("alarms", {}), used=dict.fromkeys(("electricity", "water", "gas", "heat"), used),
     )  # fmt: skip

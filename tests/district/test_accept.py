@@ -54,7 +54,7 @@ def intervals(store: Database) -> list[Row]:
     return rows(store, "SELECT start, point, value, revision FROM interval ORDER BY 1, 2")
 
 
-def test_a_second_copy_gets_the_same_receipt_and_has_no_effect(where: Path | str) -> None:
+def test_f24_a_second_copy_gets_the_same_receipt_and_has_no_effect(where: Path | str) -> None:
     sent = batch(numbered([*campus.day_slots(count=3), campus.slot("nobody.described", 0)]), 0, 6)
     with closing(opened(where)) as store:
         first = accept(store, sent, NOW)
@@ -163,7 +163,7 @@ cuts = st.lists(st.integers(1, 23), max_size=8, unique=True).map(lambda found: [
 
 @settings(max_examples=60, deadline=None)
 @given(edges=cuts, data=st.data())
-def test_effects_equal_the_unique_changes_under_any_retries(
+def test_p6_effects_equal_the_unique_changes_under_any_retries(
     fresh: Callable[[], Path | str], edges: list[int], data: st.DataObject
 ) -> None:
     """A feed cut anywhere; the batch with the description first, then the rest in any order, each any number of times,

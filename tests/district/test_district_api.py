@@ -17,7 +17,7 @@ from district.body import COMPRESSED_BYTES_MAX
 from district.contract import Problem, Receipt
 from district.service import Service
 from tests.district import campus
-from tests.district.campus import METER, MIDNIGHT, SUB, WATER
+from tests.district.campus import METER, MIDNIGHT, NOW, QUARTER, SUB, WATER
 from tests.district.conftest import SQLITE_ONLY, District
 
 GOOD = campus.batch(campus.day_slots())
@@ -139,8 +139,10 @@ async def test_school_totals_leave_out_sub_meters_and_other_quantities(district:
     ]
     await district.post(campus.batch(bodies))
     (school,) = (await district.client.get("/v1/sites")).json()
-    assert school["electricity_today"] == {"value": 112.0, "unit": "kWh", "is_estimated": False}
-    assert school["electricity_month"] == {"value": 212.0, "unit": "kWh", "is_estimated": True}
+    today, month = school["electricity_today"], school["electricity_month"]
+    assert (today["value"], today["unit"], today["is_estimated"]) == (112.0, "kWh", False)
+    assert (month["value"], month["unit"], month["is_estimated"]) == (212.0, "kWh", True)
+    assert (today["start"], today["end"], today["missing"]) == (MIDNIGHT, NOW - QUARTER, 0.0)
     assert school["water_today"]["value"] == 28.0
 
 

@@ -71,13 +71,15 @@ async def test_schools_times_figures_as_csv(district: District) -> None:
     assert head["时区"] == "Asia/Shanghai"
     assert head["折算系数"] == SETS["gb-t-2589-2020"].title_zh
     assert head["完整率"] == "实测 18 / 应有 55 个刻钟,32.7%"
-    assert head["合计依据"] == "用电 基于 1 / 1 所学校,用水 基于 0 / 1 所学校"
+    assert head["合计依据"] == (
+        "用电 基于 1 / 1 所学校,用水 基于 0 / 1 所学校,用气 基于 0 / 1 所学校,用热 基于 0 / 1 所学校"
+    )
     assert row["学校"] == f"'{EVIL}"  # shown as text, not run
     used = 19 * 1.25
     assert float(row["用电 本月 (kWh)"]) == used
     assert float(row["用电 生均 本年至本月末 (kWh/人)"]) == used / 50
     assert float(row["用电 定额已用 (%)"]) == 2.37
-    assert float(row["折标煤 本月 (kgce)"]) == pytest.approx(used * 0.1229, abs=0.0005)
+    assert float(row["用电 折标煤 本月 (kgce)"]) == pytest.approx(used * 0.1229, abs=0.0005)
     assert row["用水 本月 (m³)"] == ""
     assert row["建筑面积 (m²)"] == ""
     for words in ("用水没有总表", "没有建筑面积", "用电缺"):
@@ -190,13 +192,65 @@ async def test_an_empty_district_exports_an_empty_table(district: District) -> N
     assert head["完整率"] == "实测 0 / 应有 0 个刻钟,—"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
+RUNS = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20x"]
+"""What a spreadsheet takes for a formula, also in full width."""
+
+
+@pytest.mark.parametrize("text", RUNS)
 def test_no_text_runs_as_a_formula(text: str) -> None:
     (line,) = csv.reader(io.StringIO(sheet_csv.body([(text, -1, None)]).decode(), newline=""))
     assert line == [f"'{text}", "-1", ""]  # a number stays one
     head = Head("x", text, [(text, text)], [Column(text)])
     page = openpyxl.load_workbook(io.BytesIO(sheet_xlsx.workbook(head, [(text,)]))).worksheets[0]
     assert {cell.data_type for row in page.iter_rows() for cell in row} <= {"s", "n"}
+
+
+def as_text(cell: Any) -> str:
+    """A cell of a workbook as a CSV has it, apostrophe and all: two ways of writing one value."""
+    if isinstance(cell, str):
+        return f"'{cell}" if cell.startswith(sheet_csv.FORMULA_STARTS) else cell
+    return _plain(cell)
+
+
+def csv_cells(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+def xlsx_cells(content: bytes) -> list[list[Any]]:
+    page = openpyxl.load_workbook(io.BytesIO(content)).worksheets[0]
+    assert {cell.data_type for row in page.iter_rows() for cell in row} <= {"s", "n", "d"}
+    return [[cell.value for cell in row] for row in page.iter_rows()]
+
+
+async def test_a_school_and_points_named_like_formulas_are_the_same_text_in_every_cell_of_both_files(
+    district: District,
+) -> None:
+    names = ["=SUM(A1:A9)", "+8613", "-5", "@home", "\uff1d1+1"]
+    bodies = [campus.site(names[0], students=50, school_kind="primary")]
+    for name in names:
+        bodies.append(campus.point(f"{name}.energy", label_zh=f"{name}表", label_en=name, space=name))
+        bodies += [campus.slot(f"{name}.energy", n, None if n == 1 else 0.25) for n in range(4)]
+    assert (await district.post(campus.batch(bodies))).json()["rejected"] == []
+    for path in ("/reports/schools", "/schools/demo/days", "/schools/demo/intervals"):
+        query = "?month=2026-11&set=gb-t-2589-2020"
+        text = csv_cells((await get(district, f"{path}.csv{query}")).content)
+        cells = xlsx_cells((await get(district, f"{path}.xlsx{query}")).content)
+        assert not any(is_run(cell) for line in text for cell in line), path
+        assert len(text) == len(cells)
+        for line, row in zip(text, cells, strict=True):
+            wide = [*line, *[""] * (len(row) - len(line))]
+            assert [_number(cell) for cell in wide] == [as_text(cell) for cell in row], path
+        shown = {cell for row in cells for cell in row}
+        assert shown >= set(names if path != "/reports/schools" else names[:1]), path
+
+
+def is_run(cell: str) -> bool:
+    """Whether a spreadsheet would take the cell for a formula: a plain number is none."""
+    try:
+        float(cell)
+    except ValueError:
+        return cell.startswith(sheet_csv.FORMULA_STARTS)
+    return False
 
 
 def test_a_share_is_never_rounded_up_to_all() -> None:

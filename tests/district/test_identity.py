@@ -94,7 +94,7 @@ def test_a_closed_epoch_that_speaks_is_no_sign_of_life(store: Database) -> None:
     ]
 
 
-def test_the_same_bounds_with_other_content_are_another_machine(store: Database) -> None:
+def test_f28_the_same_bounds_with_other_content_are_another_machine(store: Database) -> None:
     accept(store, batch(CHANGES, 0, 10), NOW)
     before = rows(store, "SELECT start, value FROM interval ORDER BY start")
     other = numbered([*campus.day_slots(count=7), campus.slot(METER, 7, 999.0)], revision=9)
@@ -113,7 +113,7 @@ def test_digests_are_kept_for_90_days(store: Database, days: int, is_known: bool
     assert kept == ([(0,), (4,)] if is_known else [(4,)])
 
 
-def test_a_restored_district_shows_less_and_takes_the_rest_again(where: Any, store: Database) -> None:
+def test_f27_a_restored_district_shows_less_and_takes_the_rest_again(where: Any, store: Database) -> None:
     accept(store, batch(CHANGES[:4], 0, 4), NOW)
     accept(store, batch(CHANGES[4:], 4, 10), NOW)
     with store.transaction() as connection:  # as the backup of before the second batch has it

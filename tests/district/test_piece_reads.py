@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from district import school_reads
 from district.accept import accept
 from district.body import parse
 from district.months import Month
-from district.pages import school_reads
-from district.pages.school_line import Line
+from district.school_line import Line
 from district.store.database import Database, open_database
 from tests.district import campus
 from tests.district.campus import METER, QUARTER, Body

@@ -33,7 +33,7 @@ from tests.district.test_postgres import POSTGRESQL_ONLY
 _MADE = re.findall(r"CREATE TABLE (\w+)", " ".join(postgres_schema.TABLES))
 TABLES = frozenset([*_MADE, "staging"]) - {"schema_version"}
 ACROSS = {
-    ("reads", "schools"), ("reads", "count_sites"), ("reads", "open_events"), ("school_reads", "everyone"),
+    ("reads", "count_sites"), ("reads", "open_events"), ("school_reads", "everyone"),
 }  # fmt: skip
 """The questions about all schools at once: asked of every machine, each still joined by site."""
 ACROSS |= {

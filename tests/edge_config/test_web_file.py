@@ -111,7 +111,9 @@ def test_certificate_and_key_go_together_and_must_be_there(tmp_path: Path) -> No
     assert any("gone2.crt cannot be read" in one for one in said)
 
 
-def test_the_web_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f44_the_web_file_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "site.d" / "web.yaml"
     web_file.write(path, "old\n")
     synced: list[str] = []

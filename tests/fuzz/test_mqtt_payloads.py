@@ -1,4 +1,4 @@
-"""Whatever a sensor publishes, its message becomes finite readings or counted rejections, and never an exception."""
+"""P17: whatever a sensor publishes, its message becomes finite readings or counted rejections, and never an exception."""
 
 from __future__ import annotations
 

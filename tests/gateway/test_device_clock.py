@@ -73,7 +73,7 @@ def wire(tmp_path: Path) -> Iterator[Wire]:
     ],
     ids=["s", "us", "ns", "ahead", "behind", "5min", "7days", "uptime", "negative", "text", "iso"],
 )
-def test_a_time_that_cannot_be_right_enters_no_interval_and_is_told_of_the_device(
+def test_p13_f22_a_time_that_cannot_be_right_enters_no_interval_and_is_told_of_the_device(
     wire: Wire, wrong: object
 ) -> None:
     assert callable(wrong)
@@ -87,7 +87,7 @@ def test_a_time_that_cannot_be_right_enters_no_interval_and_is_told_of_the_devic
 
 
 @pytest.mark.parametrize("order", [range(40), range(39, -1, -1), [*range(0, 40, 2), *range(1, 40, 2)]])
-def test_times_that_come_reversed_or_mixed_tell_the_same_story(wire: Wire, order: Sequence[int]) -> None:
+def test_f22_times_that_come_reversed_or_mixed_tell_the_same_story(wire: Wire, order: Sequence[int]) -> None:
     now = T0 + 40 * MINUTE
     for minute in order:
         wire.hear(T0 + minute * MINUTE, 10 + minute / 10, now)
@@ -96,7 +96,7 @@ def test_times_that_come_reversed_or_mixed_tell_the_same_story(wire: Wire, order
     assert wire.slots()[:2] == [(T0, "measured", 150), (T0 + QUARTER_MS, "measured", 150)]
 
 
-def test_the_same_times_again_are_no_new_rows(wire: Wire) -> None:
+def test_p5_f22_the_same_times_again_are_no_new_rows(wire: Wire) -> None:
     for _ in range(3):
         for minute in range(20):
             wire.hear(T0 + minute * MINUTE, 10 + minute / 10, T0 + 20 * MINUTE)

@@ -53,7 +53,7 @@ async def accepted(door: Door, *readings: Reading) -> None:
     await done.wait()
 
 
-async def test_a_reading_is_acknowledged_only_when_another_connection_can_see_it(site: LoadedSite) -> None:
+async def test_p1_a_reading_is_acknowledged_only_when_another_connection_can_see_it(site: LoadedSite) -> None:
     seen: list[int] = []
     async with running(site) as door:
         done = asyncio.Event()
@@ -153,7 +153,7 @@ async def test_a_failed_commit_is_retried_under_the_same_identity_and_acknowledg
     assert stored(site) == 2
 
 
-async def test_a_commit_that_happened_although_it_was_reported_as_failed_doubles_nothing(
+async def test_p5_a_commit_that_happened_although_it_was_reported_as_failed_doubles_nothing(
     site: LoadedSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transaction = Door._transaction
@@ -185,7 +185,7 @@ async def test_an_implausible_value_is_counted_with_an_example_and_never_good(si
     reader.close()
 
 
-async def test_offers_wait_while_the_door_is_full(site: LoadedSite) -> None:
+async def test_p10_offers_wait_while_the_door_is_full(site: LoadedSite) -> None:
     async with Door(site, build_points(site), SystemClock()) as door:
         for i in range(5):
             await door.offer(groups_of([reading(1000 * i + j) for j in range(1000)]))

@@ -110,7 +110,7 @@ def test_a_fall_that_no_rollover_explains_is_never_negative_consumption() -> Non
 
 
 @given(st.data())
-def test_intervals_sum_to_the_registers_difference_exactly(data: st.DataObject) -> None:
+def test_p16_intervals_sum_to_the_registers_difference_exactly(data: st.DataObject) -> None:
     modulus = data.draw(st.sampled_from([None, 10_000, 2**32]))
     gaps = data.draw(st.lists(st.integers(1, 3 * QUARTER_MS), min_size=2, max_size=60))
     rises = data.draw(st.lists(st.integers(0, 900), min_size=len(gaps), max_size=len(gaps)))

@@ -52,7 +52,7 @@ def test_the_ends_of_the_range_belong_to_it(value: float) -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("limits", [(None, None), (0.0, 100.0)])
-def test_nan_and_infinity_are_not_numbers_with_or_without_a_range(
+def test_p17_nan_and_infinity_are_not_numbers_with_or_without_a_range(
     value: float, limits: tuple[float | None, float | None]
 ) -> None:
     result = judge(point(low=limits[0], high=limits[1]), reading(value))
@@ -139,7 +139,7 @@ def test_a_point_that_does_not_exist_is_rejected_and_nothing_else_is() -> None:
 
 
 @given(st.lists(st.floats(), max_size=20))
-def test_what_has_a_value_after_judging_is_finite_and_in_range(values: list[float]) -> None:
+def test_p17_what_has_a_value_after_judging_is_finite_and_in_range(values: list[float]) -> None:
     result: Judged = Validator({"m.p": point(low=-10, high=10)}).judge_all(
         groups_of([reading(value) for value in values])
     )
@@ -156,7 +156,7 @@ def test_a_group_with_nothing_odd_in_it_comes_back_whole() -> None:
     assert judged is calm
 
 
-def test_one_odd_value_costs_the_others_of_its_group_nothing() -> None:
+def test_p17_one_odd_value_costs_the_others_of_its_group_nothing() -> None:
     points = {"m.p": point(high=100), "m.q": replace(point(high=100), name="m.q")}
     group = Readings(("m.p", "m.q", "m.x"), NOW, NOW, [5.0, 101.0, 6.0])
     result = Validator(points).judge_all([group])

@@ -345,6 +345,9 @@ def test_an_uplink_says_how_far_it_is_behind(campus: Campus) -> None:
         5000,
         "http://127.0.0.1:9/v1",
     )
+    assert (row.cause_zh, row.cure_zh) == ("", "")
+    campus.buffer.connection.execute("UPDATE uplink SET error = 'token: cannot read it'")
+    assert campus.reader.uplinks()[0].cause_zh == "本机的密钥不能用"
     campus.buffer.connection.execute("UPDATE uplink SET cursor = ?", (first + 2,))
     campus.buffer.connection.execute("DELETE FROM change")
     (done,) = campus.reader.uplinks()

@@ -1,4 +1,4 @@
-"""Seeds of the simulation: whatever befalls the gateway, what it acknowledged arrives once, and its figures are the meters'."""
+"""F45: seeds of the simulation. Whatever befalls the gateway, what it acknowledged arrives once, with the meters' figures."""
 
 from __future__ import annotations
 

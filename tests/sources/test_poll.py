@@ -170,7 +170,7 @@ async def test_polling_that_cannot_keep_up_skips_ticks_and_queues_none() -> None
     assert set(gaps(wire, 1)[3:]) == {29.0}
 
 
-async def test_after_a_stall_there_is_one_catch_up_poll() -> None:
+async def test_f15_after_a_stall_there_is_one_catch_up_poll() -> None:
     clock = Clock()
     stalls = iter([300.0])
 
@@ -244,7 +244,7 @@ async def test_a_bus_that_has_room_again_returns_to_its_schedule_and_says_so() -
     assert set(gaps(wire, 1)[-20:]) == {10.0}
 
 
-async def test_one_of_32_dead_costs_the_other_31_one_time_out_a_probe_and_no_more() -> None:
+async def test_p21_one_of_32_dead_costs_the_other_31_one_time_out_a_probe_and_no_more() -> None:
     def answer(unit: int, address: int, count: int) -> Answer:
         return DEAD if unit == 7 and dies else healthy(unit, address, count)
 
@@ -262,7 +262,7 @@ async def test_one_of_32_dead_costs_the_other_31_one_time_out_a_probe_and_no_mor
     assert lost_s <= 3 * after.timeout_s + 0.1 * 3600
 
 
-async def test_a_point_that_cannot_be_decoded_is_rejected_and_stops_no_other() -> None:
+async def test_p17_a_point_that_cannot_be_decoded_is_rejected_and_stops_no_other() -> None:
     points = {"bad": register(0, "f32"), "good": register(2)}
     _, sink = await poll(lambda *_: words(0x7FC0, 0, 230), [device(1, points)], sleeps=0)
     assert sink.values() == [("m1.good", 230.0)]

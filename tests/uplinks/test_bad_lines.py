@@ -29,8 +29,10 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 @asynccontextmanager
-async def listening(handler: Handler, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A server whose connections end with it."""
+async def listening(
+    handler: Handler, context: ssl.SSLContext | None = None, at: tuple[str, int] = ("127.0.0.1", 0)
+) -> AsyncIterator[int]:
+    """A server whose connections end with it; its port."""
     serving: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -45,7 +47,7 @@ async def listening(handler: Handler, context: ssl.SSLContext | None = None) -> 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.add(asyncio.ensure_future(handle(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(accept, *at, ssl=context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -109,7 +111,9 @@ async def test_f29_a_server_that_cannot_prove_who_it_is_gets_no_byte_of_ours(
         DistrictHttp(f"https://127.0.0.1:{port}/v1", str(key)) as wire,
     ):
         if wrong:
-            assert await trouble_of(wire) is Trouble.NO_ANSWER
+            # One that speaks TLS too old just hangs up: why cannot be known here.
+            expected = Trouble.NO_ANSWER if wrong == "old TLS" else Trouble.TLS
+            assert await trouble_of(wire) is expected
             assert received == b""
         else:
             assert (await wire.post(b"the readings of a school", "gzip")).status == 503

@@ -90,19 +90,19 @@ def test_only_https_or_this_machine_may_carry_a_key(url: str, may: bool) -> None
     assert may_carry_key(url) is may
 
 
-async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
+async def test_f26_a_redirect_is_an_answer_and_is_not_followed() -> None:
     async with answering(canned("302 Found", b"", "text/html", "Location: /elsewhere")) as (wire, front):
         assert (await wire.post(b"x", "gzip")).status == 302
         assert len(front.seen) == 1
 
 
-async def test_a_reply_without_end_is_cut_off() -> None:
+async def test_f26_a_reply_without_end_is_cut_off() -> None:
     endless = b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n" + b"x" * (REPLY_BYTES_MAX + 1)
     async with answering(endless) as (wire, _):
         assert await trouble_of(wire) is Trouble.NOT_A_RECEIPT
 
 
-async def test_a_compressed_bomb_is_never_unpacked() -> None:
+async def test_f26_a_compressed_bomb_is_never_unpacked() -> None:
     bomb = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"
     async with answering(bomb) as (wire, front):
         assert (await wire.post(b"x", "gzip")).body == b"abc"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import random
@@ -35,6 +36,10 @@ TRUNCATED = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Lengt
 KEEPERS = {
     "captive portal": PORTAL,
     "no content": b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+    "moved": canned(
+        "301 Moved Permanently", b"", "text/html", "Location: https://elsewhere.example/v1/batches"
+    ),
+    "a bomb": canned("200 OK", gzip.compress(bytes(10**7)), "application/json", "Content-Encoding: gzip"),
     "redirect": canned("302 Found", b"", "text/html", "Location: /login"),
     "truncated": TRUNCATED,
     "a gigabyte": b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n" + b"x" * 70_000,
@@ -87,7 +92,7 @@ async def test_a_backlog_goes_up_in_batches_and_the_cursor_ends_at_the_head(line
     assert len(line.front.seen) == 3
 
 
-async def test_a_lost_reply_leaves_exactly_one_effect(line: Line) -> None:
+async def test_p6_f23_a_lost_reply_leaves_exactly_one_effect(line: Line) -> None:
     line.front.script.extend([LOSE_REPLY, LOSE_REPLY])
     feed = MemoryFeed(rows(30))
     assert len(await drained(line.uplink(batch_max=20), feed)) == 2
@@ -102,7 +107,7 @@ def times_asked(behaviour: bytes) -> int:
     return 2 if status and status[0].isdigit() and int(status[0]) in MAY_NOT_KNOW_ZSTD else 1
 
 
-async def test_no_answer_but_a_receipt_moves_the_cursor(line: Line) -> None:
+async def test_p7_f26_no_answer_but_a_receipt_moves_the_cursor(line: Line) -> None:
     feed = MemoryFeed([])
     async with draining(line.uplink(), feed) as drain:
         for turn, (name, behaviour) in enumerate(KEEPERS.items(), 1):
@@ -117,7 +122,7 @@ async def test_no_answer_but_a_receipt_moves_the_cursor(line: Line) -> None:
             assert (feed.cursor, feed.errors, line.effects()) == (turn * 5, [], turn * 5 - 2), name
 
 
-async def test_a_batch_that_is_too_large_is_split_until_it_fits(line: Line) -> None:
+async def test_p8_f26_a_batch_that_is_too_large_is_split_until_it_fits(line: Line) -> None:
     line.front.script.extend([canned("413 Too Large"), canned("413 Too Large")])
     feed = MemoryFeed(rows(40))
     assert await drained(line.uplink(batch_max=40), feed) == []
@@ -147,7 +152,7 @@ def poisoned(seq: int) -> Change:
 
 
 @pytest.mark.parametrize("poison_at", [3, 27, 64])
-async def test_a_poison_record_is_put_aside_and_the_rest_flows(line: Line, poison_at: int) -> None:
+async def test_p8_f26_a_poison_record_is_put_aside_and_the_rest_flows(line: Line, poison_at: int) -> None:
     changes = rows(64)
     changes[poison_at - 1] = Change(poison_at, "interval", "torn", 1, b'{"kind":"interv')
     feed = MemoryFeed(changes)
@@ -157,7 +162,7 @@ async def test_a_poison_record_is_put_aside_and_the_rest_flows(line: Line, poiso
     assert len(line.front.seen) <= 21  # 2 · log2(64) and each refusal asked again as gzip, not 64
 
 
-async def test_what_the_district_names_is_put_aside_without_a_search(line: Line) -> None:
+async def test_p8_what_the_district_names_is_put_aside_without_a_search(line: Line) -> None:
     bad = (3, 10, 11, 12, 40, 64)
     changes = [poisoned(row.seq) if row.seq in bad else row for row in rows(64)]
     feed = MemoryFeed(changes)

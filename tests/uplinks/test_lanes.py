@@ -141,7 +141,7 @@ ACTS = st.lists(
 @pytest.mark.campus
 @settings(max_examples=150, deadline=None)
 @given(acts=ACTS, size=st.integers(1, 12))
-def test_any_history_leaves_each_change_with_one_effect(
+def test_p4_p6_any_history_leaves_each_change_with_one_effect_in_order(
     tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, int]], size: int
 ) -> None:
     async def run(life: Life) -> None:
@@ -187,7 +187,7 @@ def test_any_history_leaves_each_change_with_one_effect(
     asyncio.run(run(Life(tmp_path_factory.mktemp("any"), size=size)))
 
 
-async def test_after_an_outage_what_is_new_goes_first_and_what_waited_follows_in_order(
+async def test_p4_after_an_outage_what_is_new_goes_first_and_what_waited_follows_in_order(
     tmp_path: Path,
 ) -> None:
     life = Life(tmp_path)

@@ -212,7 +212,7 @@ async def _living(world: World, story: Any) -> None:
 
 
 @pytest.mark.campus
-def test_f31_three_days_of_outage_are_drained_behind_what_is_new(world: World) -> None:
+def test_p11_f31_three_days_of_outage_are_drained_behind_what_is_new(world: World) -> None:
     async def story(school: asyncio.Future[None]) -> None:
         await world.hours(1)
         world.line.is_up = False

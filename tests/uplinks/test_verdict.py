@@ -53,7 +53,7 @@ def test_refused_records_are_named_with_their_reason() -> None:
         {"sha256": "0" * 64}, {"rejected": [{"seq": 11, "reason": "not sent"}]},
     ],
 )  # fmt: skip
-def test_a_receipt_that_differs_anywhere_delivers_nothing(wrong: dict[str, Any]) -> None:
+def test_p7_f26_a_receipt_that_differs_anywhere_delivers_nothing(wrong: dict[str, Any]) -> None:
     assert kept(200, receipt(**wrong)).trouble is Trouble.NOT_A_RECEIPT
 
 
@@ -64,7 +64,9 @@ def test_a_receipt_that_differs_anywhere_delivers_nothing(wrong: dict[str, Any])
         (200, b"{}", JSON), (200, b"", JSON), (204, b"", ""), (200, receipt()[:-9], JSON), (200, b"[1]", JSON),
     ],
 )  # fmt: skip
-def test_a_success_without_a_receipt_delivers_nothing(status: int, body: bytes, content_type: str) -> None:
+def test_p7_f26_a_success_without_a_receipt_delivers_nothing(
+    status: int, body: bytes, content_type: str
+) -> None:
     assert kept(status, body, content_type).trouble is Trouble.NOT_A_RECEIPT
 
 
@@ -77,7 +79,7 @@ def test_a_success_without_a_receipt_delivers_nothing(status: int, body: bytes, 
         (511, Trouble.SERVER_ERROR),
     ],
 )  # fmt: skip
-def test_no_status_of_the_way_or_the_server_condemns_data(status: int, trouble: Trouble) -> None:
+def test_p8_no_status_of_the_way_or_the_server_condemns_data(status: int, trouble: Trouble) -> None:
     assert kept(status, b"<html>", "text/html").trouble is trouble
     assert kept(status, problem("unavailable")).trouble is trouble
 

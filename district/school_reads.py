@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from district.figures import Completeness, due_slots
 from district.months import Month, month_of, of_year
-from district.pages.school_line import Consumption, Line, Who
 from district.piece_reads import Span, cover, meters
+from district.school_line import Consumption, Line, Who
 from district.spans import QUARTER_MS, SETTLED_AFTER_MS
 from district.store.database import Connection, Row
-from district.usage import COMMODITIES, Commodity, against_quota, use
+from district.usage import REPORTED, Commodity, Use, against_quota, use
 
 WEEK_MS = 7 * 24 * 60 * 60 * 1000
 DISTRICT_ZONE = ZoneInfo("Asia/Shanghai")
@@ -53,8 +53,7 @@ def _line(connection: Connection, who: Who, now_ms: int, wanted: Month | None) -
     month = wanted or month_of(now_ms, zone)
     due_to = settled(now_ms)
     firsts = first_starts(connection, site)
-    today = month_of(now_ms, zone).days(zone)
-    midnight = max(day.start for day in today if day.start <= now_ms)
+    midnight = _midnight(now_ms, zone)
     start, end = month.start(zone), min(month.end(zone), due_to)
     return Line(
         who=who,
@@ -68,7 +67,7 @@ def _line(connection: Connection, who: Who, now_ms: int, wanted: Month | None) -
         alarms=_alarms(connection, site),
         used={
             name: consumption(connection, who, commodity, month, due_to)
-            for name, commodity in COMMODITIES.items()
+            for name, commodity in REPORTED.items()
         },
     )
 
@@ -95,6 +94,19 @@ def consumption(
         of_year_,
         against_quota(of_year_, allotted, year_ms),
     )
+
+
+def used_today(connection: Connection, who: Who, commodity: Commodity, now_ms: int) -> Use:
+    """The school's own day as far as it has come, from the same pieces as its month."""
+    zone, found, due_to = who.zone, meters(connection, who.site, commodity.quantity), settled(now_ms)
+    pieces = cover(connection, who.site, found, Span([month_of(now_ms, zone)], zone, due_to), by_month=False)
+    midnight = _midnight(now_ms, zone)
+    return use(found, pieces, commodity.unit, midnight, max(midnight, due_to))
+
+
+def _midnight(now_ms: int, zone: ZoneInfo) -> int:
+    """Where the local day began that ``now_ms`` lies in."""
+    return max(day.start for day in month_of(now_ms, zone).days(zone) if day.start <= now_ms)
 
 
 def first_starts(connection: Connection, site: str) -> list[int]:
