@@ -6,15 +6,16 @@ Called only where the changes as a whole could not be decoded, or hold what no d
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from district.contract import CHANGES_MAX, Rejected
+from district.contract import CHANGES_MAX, INVALID_MAX, Rejected
 from district.records import ChangeRecord, Number
 
-REASON_MAX = 500
+REASON_MAX = 200
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -37,7 +38,8 @@ def condemned(array: bytes | Raw, from_seq: int, to_seq: int) -> list[Rejected]:
     if any(after <= seq for seq, after in zip([from_seq, *seqs], seqs, strict=False)) or seqs[-1:] > [to_seq]:
         return []
     judged = ((seq, fault(raw)) for seq, raw in zip(seqs, raws, strict=True))
-    return [Rejected(seq=seq, reason=reason[:REASON_MAX]) for seq, reason in judged if reason]
+    named = (Rejected(seq=seq, reason=reason[:REASON_MAX]) for seq, reason in judged if reason)
+    return list(islice(named, INVALID_MAX))
 
 
 def fault(raw: bytes | Raw) -> str | None:

@@ -17,6 +17,9 @@ Count = Annotated[int, Field(ge=0, le=9_007_199_254_740_991, description="exact 
 Number = Annotated[int, Field(ge=1, le=9_007_199_254_740_991)]
 RECEIVED_MAX = 200
 CHANGES_MAX = 5000
+INVALID_MAX = 1000
+REPLY_BYTES_MAX = 4 * 1024 * 1024
+"""No answer to a batch is longer: a receipt may refuse each of its records, and a reason may name a point in Chinese."""
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -228,7 +231,8 @@ class Problem(BaseModel):
     covered: list[tuple[int, int]] = Field(default_factory=list)
     invalid: list[Rejected] = Field(
         default_factory=list,
-        max_length=CHANGES_MAX,
-        description="the records of the batch that are not what this contract describes, each with why; all others are. "
+        max_length=INVALID_MAX,
+        description="the records of the batch that are not what this contract describes, each with why; all others are, up to "
+        "the last one named where the list is full. "
         "Empty where the batch as a whole is refused, and where it cannot be told which record it is.",
     )

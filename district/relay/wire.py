@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 import httpx2
 
 from district import keys
+from district.contract import REPLY_BYTES_MAX
 from district.relay.answer import Reply
-from district.relay.limits import AT_ONCE, CONNECT_S, REPLY_BYTES_MAX, TOTAL_S
+from district.relay.limits import AT_ONCE, CONNECT_S, TOTAL_S
 from district.relay.outbox import Kept
 
 KEEP_ALIVE_S = 4.0

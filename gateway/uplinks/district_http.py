@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from district.contract import REPLY_BYTES_MAX
 from gateway.errors import UplinkError
 from gateway.model import Change
 from gateway.uplinks.encode import EncodedBatch, encode
@@ -34,7 +35,6 @@ from runtime.clock import Clock
 CONNECT_S, TOTAL_S = 10.0, 60.0
 KEEP_ALIVE_S = 4.0
 """Below what servers usually keep an idle connection for, so that none is used while the other side closes it."""
-REPLY_BYTES_MAX = 64 * 1024
 KEY_LENGTH_MAX = 4096
 UNPROCESSABLE = 422
 """With which a district that could read a batch says that a record of it is no record."""

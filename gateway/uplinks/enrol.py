@@ -5,9 +5,9 @@ from __future__ import annotations
 import httpx2
 from pydantic import ValidationError
 
-from district.contract import Enrolled, Problem
+from district.contract import REPLY_BYTES_MAX, Enrolled, Problem
 from gateway.errors import UplinkError
-from gateway.uplinks.district_http import REPLY_BYTES_MAX, may_carry_key
+from gateway.uplinks.district_http import may_carry_key
 
 TIMEOUT_S = 30.0
 

@@ -21,7 +21,6 @@ from gateway.model import Change
 from gateway.uplinks.district_http import (
     CONNECT_S,
     KEEP_ALIVE_S,
-    REPLY_BYTES_MAX,
     TOTAL_S,
     may_carry_key,
 )
@@ -38,6 +37,7 @@ from gateway.uplinks.verdict import Delivered, Reply, Trouble, Verdict
 from gateway.uplinks.wire import WireFault, secret_in
 
 RECEIVER = "InfluxDB"
+REPLY_BYTES_MAX = 64 * 1024
 LINES = {"content-type": "text/plain; charset=utf-8", "content-encoding": "gzip"}
 
 

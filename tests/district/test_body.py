@@ -121,7 +121,7 @@ def some(*wrong: int, text: str = "moon") -> bytes:
 def test_each_record_that_is_wrong_is_named_and_no_other(wrong: set[int], text: str) -> None:
     found = named(some(*wrong, text=text))
     assert set(found) == wrong
-    assert all(0 < len(reason) <= 500 for reason in found.values())
+    assert all(0 < len(reason) <= 200 for reason in found.values())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.uplinks.district_http import REPLY_BYTES_MAX, DistrictHttp, PostError, may_carry_key
+from district.contract import REPLY_BYTES_MAX
+from gateway.uplinks.district_http import DistrictHttp, PostError, may_carry_key
 from gateway.uplinks.verdict import Trouble
 from tests.uplinks.front import Front, canned, read_message, standing
 

@@ -200,6 +200,13 @@ async def test_a_record_refused_in_a_receipt_becomes_a_dead_letter(line: Line) -
     assert (feed.count, feed.cursor, line.effects()) == (6, 7, 4)
 
 
+async def test_a_batch_all_of_whose_records_are_refused_goes_on(line: Line) -> None:
+    ghosts = [row(seq, campus.slot("ghost.energy", seq)) for seq in range(3, 1003)]
+    feed = MemoryFeed([*rows(2), *ghosts])
+    assert await drained(line.uplink(batch_max=5000), feed) == []
+    assert (feed.cursor, len(feed.dead)) == (1002, 1000)
+
+
 async def test_a_restart_in_the_middle_sends_the_same_stretch(line: Line) -> None:
     line.front.script.append(LOSE_REPLY)
     feed = MemoryFeed(rows(20))
