@@ -17,6 +17,5 @@ BATCHES_PER_ROUND = 50
 POLL_S = 5.0
 """How often a process looks for what others accepted; its own wakes it at once."""
 CONNECT_S, TOTAL_S = 10.0, 60.0
-"""A receipt that refuses each of 5,000 records has its place."""
 FIRST_S, LONGEST_S, SHORTEST_S = 2.0, 300.0, 0.5
 RETRY_AFTER_S_MAX = 3600.0

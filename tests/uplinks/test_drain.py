@@ -201,7 +201,7 @@ async def test_a_record_refused_in_a_receipt_becomes_a_dead_letter(line: Line) -
 
 
 async def test_a_batch_all_of_whose_records_are_refused_goes_on(line: Line) -> None:
-    ghosts = [row(seq, campus.slot("ghost.energy", seq)) for seq in range(3, 1003)]
+    ghosts = [row(seq, campus.slot(f"{'幽灵' * 20}.energy", seq)) for seq in range(3, 1003)]
     feed = MemoryFeed([*rows(2), *ghosts])
     assert await drained(line.uplink(batch_max=5000), feed) == []
     assert (feed.cursor, len(feed.dead)) == (1002, 1000)
