@@ -23,23 +23,30 @@ def samples_around(
     connection: sqlite3.Connection, point_id: int, start: int, tolerance_ms: Callable[[int], int]
 ) -> list[Sample]:
     """Good samples from before the slot of the left neighbour to after that of the right one, where there are any."""
-    rows: list[readings.StoredReading] = []
+    samples: list[Sample] = []
     for reach in REACHES_MS:
         rows = readings.of_point(connection, point_id, start - reach, start + QUARTER_MS + reach)
-        if _is_enough(rows, start):
+        samples = [
+            Sample(r.measured_at, r.value, tolerance_ms(r.measured_at)) for r in rows if r.value is not None
+        ]
+        if _is_enough(samples, start):
             break
-    return [Sample(r.measured_at, r.value, tolerance_ms(r.measured_at)) for r in rows if r.value is not None]
+    return samples
 
 
-def _is_enough(rows: Sequence[readings.StoredReading], start: int) -> bool:
-    left = max((r.measured_at for r in rows if r.measured_at < start), default=None)
-    right = min((r.measured_at for r in rows if r.measured_at >= start + QUARTER_MS), default=None)
+def _is_enough(samples: Sequence[Sample], start: int) -> bool:
+    left, right = _neighbours(samples, start)
     if left is None or right is None:
         return False
-    return (
-        rows[0].measured_at <= quarter_start(left)
-        and rows[-1].measured_at >= quarter_start(right) + QUARTER_MS
-    )
+    return samples[1].at <= quarter_start(left) and samples[-1].at >= quarter_start(right) + QUARTER_MS
+
+
+def _neighbours(samples: Sequence[Sample], start: int) -> tuple[int | None, int | None]:
+    """When the slot's neighbours on both sides were measured. The next but one of each: the next may be a counter's dip, which
+    is none."""
+    before = [one.at for one in samples if one.at < start]
+    after = [one.at for one in samples if one.at >= start + QUARTER_MS]
+    return before[-2] if len(before) > 1 else None, after[1] if len(after) > 1 else None
 
 
 def slots_again(
@@ -53,19 +60,27 @@ def slots_again(
     silent counter is corrected by them."""
     if not samples:
         return []
-    first = quarter_start(max((s.at for s in samples if s.at < start), default=start))
-    held_to = samples[-1].at + samples[-1].tolerance_ms if isinstance(spec, GaugeSpec) else start
-    last = min((s.at for s in samples if s.at >= start + QUARTER_MS), default=max(start, held_to))
-    if samples[0].at > known.first_at:  # its own first slot lacks the neighbour before it
-        first = max(first, quarter_start(samples[0].at) + QUARTER_MS)
+    left, right = _neighbours(samples, start)
+    first = quarter_start(samples[0].at if left is None else left)
+    last = samples[-1].at + samples[-1].tolerance_ms if right is None else right
+    if samples[0].at > known.first_at:
+        first = max(first, _whole_from(spec, samples))
     scratch = OpenSlots(spec, expected_interval_ms, samples[0])
     again: list[Interval] = []
     for sample in samples[1:]:
         again += scratch.add(sample)
         while more := scratch.catch_up():
             again += more
-    known.correct(scratch)
+    known.take_over(scratch)
     if isinstance(spec, GaugeSpec):  # what it held needs no later sample to tell it
         while more := scratch.expire(min(known.closed_to, last + QUARTER_MS) + GRACE_MAX_MS):
             again += more
     return [i for i in again if first <= i.start <= last and i.end <= known.closed_to]
+
+
+def _whole_from(spec: CounterSpec | GaugeSpec, samples: Sequence[Sample]) -> int:
+    """The first slot that has all it needs in a window of samples. What was before a counter's first sample nobody sees, so it
+    may be a dip or a step back; by its second one that is over."""
+    if isinstance(spec, GaugeSpec) or len(samples) == 1:
+        return quarter_start(samples[0].at) + QUARTER_MS
+    return quarter_start(samples[1].at - 1) + QUARTER_MS

@@ -192,3 +192,22 @@ def test_a_silent_counter_that_is_replaced_before_it_speaks_again_keeps_what_flo
     again = OpenSlots.restore(spec, MINUTE, slots.mark())
     (closed,) = again.add(sample(21, 19))
     assert closed.steps == 90 + 6
+
+
+def test_a_states_change_at_the_very_beginning_of_a_slot_counts_in_it_through_a_restart_too() -> None:
+    spec = GaugeSpec("d.door_open", 1, 1, is_state=True)
+    slots = OpenSlots(spec, MINUTE, sample(14, 0))
+    slots.add(sample(15, 1))
+    slots.add(sample(16, 1))
+    again = OpenSlots.restore(spec, MINUTE, slots.mark())
+    for one in (sample(15, 1), sample(16, 1)):
+        again.add(one)
+    assert [known.add(sample(30, 1))[0].changes for known in (slots, again)] == [1, 1]
+
+
+def test_a_late_word_for_the_beginning_of_a_states_slot_takes_the_place_of_the_one_there() -> None:
+    spec = GaugeSpec("d.door_open", 1, 1, is_state=True)
+    slots = OpenSlots(spec, MINUTE, sample(14, 0))
+    slots.add(sample(15, 1))
+    slots.insert(sample(15, 0))
+    assert slots.add(sample(30, 0))[0].changes == 0

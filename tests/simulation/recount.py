@@ -28,7 +28,7 @@ def unwrapped(
             elif around is not None:
                 total += around
             elif after is not None and (
-                after >= register or after < value or _leaps(value, after, after_at - at, known)
+                after >= register - 1 or after < value or _leaps(value, after, after_at - at, known)
             ):
                 continue
         elif line:
