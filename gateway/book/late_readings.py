@@ -121,7 +121,10 @@ class LateReadings:
     def _again(
         self, connection: sqlite3.Connection, account: Account, known: OpenSlots, start: int, now: int
     ) -> None:
-        samples = samples_around(connection, account.point_id, start, partial(self._tolerance, account))
+        first = intervals.first_start(connection, account.point_id)
+        _, last = self.ahead.get(account.point_id, NEVER)
+        life = min(known.first_at, known.first_at if first is None else first), max(known.seen_to, last)
+        samples = samples_around(connection, account.point_id, start, partial(self._tolerance, account), life)
         expected_ms = round(account.point.expected_interval_s * 1000)
         again = slots_again(account.spec, expected_ms, samples, start, known)
         self._touched.add(account.point.name)  # what a silent counter holds may be other than it was

@@ -192,7 +192,7 @@ class OpenSlots:
         time: those between a silent one's register and its newest, and what fell. Not from a count that lacks the left
         neighbour of the open slot."""
         is_whole = again._samples[0].at <= again.open_from or again.first_at <= self.first_at
-        is_settled = not (self.is_behind or again.is_behind) and again._seen_to == self._seen_to
+        is_settled = not (self.is_behind or again.is_behind) and again.seen_to == self.seen_to
         if not (isinstance(self._spec, CounterSpec) and is_whole and is_settled):
             return
         self._samples, self._pending, self.open_from = again._samples, again._pending, again.open_from
@@ -202,7 +202,8 @@ class OpenSlots:
         self._calm_to = self._end_of_calm()
 
     @property
-    def _seen_to(self) -> int:
+    def seen_to(self) -> int:
+        """When the newest sample was measured, one that fell and waits among them."""
         return self.newest.at if self._pending is None else self._pending.at
 
     @property

@@ -14,31 +14,30 @@ from gateway.intervals import CounterSpec, GaugeSpec, Sample
 from gateway.model import QUARTER_MS, Interval
 from gateway.slots import quarter_start
 from gateway.store import readings
+from gateway.store.corrections import Span
 
 REACHES_MS = tuple(quarters * QUARTER_MS for quarters in (2, 8, 96, 14 * 96))
 """How far to look for a slot's neighbours, further each time: raw readings are kept for 14 days."""
 
 
 def samples_around(
-    connection: sqlite3.Connection, point_id: int, start: int, tolerance_ms: Callable[[int], int]
+    connection: sqlite3.Connection, point_id: int, start: int, tolerance_ms: Callable[[int], int], life: Span
 ) -> list[Sample]:
-    """Good samples from before the slot of the left neighbour to after that of the right one, where there are any."""
+    """Good samples from before the slot of the left neighbour to after that of the right one, where there are any. The point
+    has none before or after its ``life``: two weeks of everybody's readings are seconds of the writer's time."""
     samples: list[Sample] = []
     for reach in REACHES_MS:
-        rows = readings.of_point(connection, point_id, start - reach, start + QUARTER_MS + reach)
+        since, until = start - reach, start + QUARTER_MS + reach
+        rows = readings.of_point(connection, point_id, since, until)
         samples = [
             Sample(r.measured_at, r.value, tolerance_ms(r.measured_at)) for r in rows if r.value is not None
         ]
-        if _is_enough(samples, start):
+        left, right = _neighbours(samples, start)
+        is_left = left is not None and samples[1].at <= quarter_start(left)
+        is_right = right is not None and samples[-1].at >= quarter_start(right) + QUARTER_MS
+        if (is_left or since <= life[0]) and (is_right or until > life[1]):
             break
     return samples
-
-
-def _is_enough(samples: Sequence[Sample], start: int) -> bool:
-    left, right = _neighbours(samples, start)
-    if left is None or right is None:
-        return False
-    return samples[1].at <= quarter_start(left) and samples[-1].at >= quarter_start(right) + QUARTER_MS
 
 
 def _neighbours(samples: Sequence[Sample], start: int) -> tuple[int | None, int | None]:

@@ -17,7 +17,7 @@ from gateway.intervals import CounterSpec, GaugeSpec, Sample, counter_interval, 
 from gateway.model import Interval, Quality, Reading, groups_of
 from gateway.points import build_points
 from gateway.slots import quarter_start
-from gateway.store import intervals
+from gateway.store import intervals, readings
 from gateway.store.database import open_writer
 from tests.gateway.conftest import QUARTER_MS, T0, small_site
 from tests.gateway.test_accounts import CO2, ENERGY, MINUTE, co2, energy
@@ -267,6 +267,29 @@ def test_a_reset_before_a_silence_is_not_forgotten_by_a_restart(
         accounts = again(site, connection, 120)
     say(accounts, connection, energy(120, 40), energy(135, 45), minute=135)
     assert sum(steps or 0 for _, steps in slots(connection).values()) == 100 + 450
+
+
+@pytest.mark.parametrize("minute", [-40, 7])
+def test_a_slot_is_computed_again_from_no_more_readings_than_its_point_can_have(
+    accounts: Accounts, connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, minute: int
+) -> None:
+    """Of two weeks of everybody's readings a look at all takes seconds of the writer's transaction."""
+    for at in (0, 5, 20):
+        say(accounts, connection, energy(at, 100 + at), minute=at)
+    say(accounts, connection, energy(minute, 100 + minute), minute=21)
+    looked: list[int] = []
+
+    def of_point(
+        connection: sqlite3.Connection, point: int, start: int, end: int
+    ) -> list[readings.StoredReading]:
+        looked.append(end - start)
+        return real(connection, point, start, end)
+
+    real = readings.of_point
+    monkeypatch.setattr(readings, "of_point", of_point)
+    accounts.tick(connection, T0 + 23 * MINUTE)
+    assert sum(looked) <= 6 * HOUR * MINUTE
+    assert sum(steps or 0 for _, steps in slots(connection).values()) == 150 + max(0, -minute * 10)
 
 
 HISTORY = st.lists(
