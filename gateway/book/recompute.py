@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from gateway.book.open_slots import GRACE_MAX_MS, OpenSlots
 from gateway.intervals import CounterSpec, GaugeSpec, Sample
@@ -75,6 +76,22 @@ def slots_again(
         while more := scratch.expire(min(known.closed_to, last + QUARTER_MS) + GRACE_MAX_MS):
             again += more
     return [i for i in again if first <= i.start <= last and i.end <= known.closed_to]
+
+
+def leaps(spec: CounterSpec | GaugeSpec, samples: Sequence[Sample]) -> list[Sample]:
+    """Samples above what can have flowed since the one before, where the next one is back on the way. In time they would have
+    been judged at the door; late ones are first seen between their neighbours here."""
+    found: list[Sample] = []
+    if isinstance(spec, GaugeSpec) or spec.rise_max_per_ms is None:
+        return found
+    before = samples[0]
+    for one, after in pairwise(samples[1:]):
+        is_back = before.steps <= after.steps < one.steps and not spec.is_too_fast(before, after)
+        if before.at not in spec.replaced and spec.is_too_fast(before, one) and is_back:
+            found.append(one)
+        else:
+            before = one
+    return found
 
 
 def _whole_from(spec: CounterSpec | GaugeSpec, samples: Sequence[Sample]) -> int:

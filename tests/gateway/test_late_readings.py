@@ -269,6 +269,23 @@ def test_a_reset_before_a_silence_is_not_forgotten_by_a_restart(
     assert sum(steps or 0 for _, steps in slots(connection).values()) == 100 + 450
 
 
+@pytest.mark.parametrize("arrives", [8, 20])
+def test_a_late_word_that_nobody_can_have_consumed_is_uncertain_and_in_no_slot(
+    tmp_path: Path, connection: sqlite3.Connection, arrives: int
+) -> None:
+    meter = {"id": "main-e", "profile": "acrel-adl400", "bus": "east", "unit_id": 1, "poll_interval_s": 60}
+    accounts = again(small_site(tmp_path, devices=[{**meter, "power_max_kw": 90}]), connection)
+    for minute in (0, 5, 7, arrives):
+        say(accounts, connection, energy(minute, 5000 + minute), minute=minute)
+    say(accounts, connection, energy(6, 90_000), minute=arrives)
+    accounts.tick(connection, T0 + (arrives + 2) * MINUTE)
+    say(accounts, connection, energy(25, 5025), energy(31, 5031), minute=31)
+    assert {start: steps for start, (_, steps) in slots(connection).items()} == {0: 150, 1: 150}
+    assert rows(connection, ENERGY)[2] == (900_000, 1)
+    rejected = connection.execute("SELECT reason, count, example FROM rejection").fetchall()
+    assert rejected == [("rate", 1, "90000")]
+
+
 @pytest.mark.parametrize("minute", [-40, 7])
 def test_a_slot_is_computed_again_from_no_more_readings_than_its_point_can_have(
     accounts: Accounts, connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, minute: int
