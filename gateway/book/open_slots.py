@@ -56,6 +56,7 @@ class OpenSlots:
     __slots__ = (
         "_calm_to",
         "_grace_ms",
+        "_held",
         "_is_counter",
         "_is_state",
         "_pending",
@@ -74,6 +75,8 @@ class OpenSlots:
         self._grace_ms = min(max(2 * expected_interval_ms, GRACE_MIN_MS), GRACE_MAX_MS)
         self._samples = [first]
         self._pending: Sample | None = None
+        self._held: list[Sample] = []
+        """Those after ``_pending`` that say the same."""
         self.first_at = first.at
         self.closed_to = self.open_from = quarter_start(first.at)
         self.dips: list[Sample] = []
@@ -195,7 +198,8 @@ class OpenSlots:
         is_settled = not (self.is_behind or again.is_behind) and again.seen_to == self.seen_to
         if not (isinstance(self._spec, CounterSpec) and is_whole and is_settled):
             return
-        self._samples, self._pending, self.open_from = again._samples, again._pending, again.open_from
+        self._samples, self._pending, self._held = again._samples, again._pending, again._held
+        self.open_from = again.open_from
         self.closed_to = max(self.closed_to, again.closed_to)
         if self.is_waiting:
             self._collapse(self._spec)
@@ -204,7 +208,7 @@ class OpenSlots:
     @property
     def seen_to(self) -> int:
         """When the newest sample was measured, one that fell and waits among them."""
-        return self.newest.at if self._pending is None else self._pending.at
+        return (self._held[-1:] or [self._pending or self.newest])[0].at
 
     @property
     def calm(self) -> Calm:
@@ -269,7 +273,8 @@ class OpenSlots:
 
     def _fall(self, spec: CounterSpec, sample: Sample) -> Sample | None:
         """A register that fell: one step back is rounding, a rollover goes on, else wait for the next sample to tell a
-        dip from a reset. None while waiting."""
+        dip from a reset, and not believe a register that only repeats itself for as long as a meter takes to begin: taken for a
+        reset, all it has ever counted would flow when it is back. None while waiting."""
         newest, pending = self._samples[-1], self._pending
         if newest.at in spec.replaced or rise(spec, newest, sample) is not None:
             self._drop_pending()
@@ -281,15 +286,18 @@ class OpenSlots:
             self._drop_pending()  # nobody went on from there: it was a dip, and this may be another
             self._pending = sample
             return None
+        if sample.steps == pending.steps and sample.at - pending.at <= sample.tolerance_ms:
+            self._held.append(sample)
+            return None
         self.resets.append((newest, pending))
-        self._samples.append(pending)
-        self._pending = None
+        self._samples += [pending, *self._held]
+        self._pending, self._held = None, []
         return sample
 
     def _drop_pending(self) -> None:
         if self._pending is not None:
-            self.dips.append(self._pending)
-            self._pending = None
+            self.dips += [self._pending, *self._held]
+            self._pending, self._held = None, []
 
     def _interval(self, start: int) -> Interval:
         if isinstance(self._spec, CounterSpec):

@@ -55,6 +55,25 @@ def test_two_low_samples_are_a_reset_and_consume_only_what_came_after() -> None:
     assert len(slots.resets) == 1
 
 
+def test_a_meter_that_says_nought_while_it_begins_has_not_been_reset() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 5000))
+    for minute in (1, 1.5, 2, 3):
+        slots.add(sample(minute, 0))
+    slots.add(sample(4, 5004))
+    (closed,) = slots.add(sample(15, 5015))
+    assert (closed.steps, len(slots.dips), slots.resets) == (15, 4, [])
+
+
+def test_a_new_register_that_stands_still_is_a_reset_and_measured_from_its_first_sample() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 5000))
+    for minute in range(5, 19):
+        slots.add(sample(minute, 0))
+    (closed,) = slots.add(sample(30, 6))[-1:]
+    assert len(slots.resets) == 1
+    assert slots.resets[0][1].at == sample(5, 0).at
+    assert closed.start_steps == 0
+
+
 def test_one_step_back_is_rounding() -> None:
     slots = OpenSlots(SPEC, MINUTE, sample(0, 100))
     slots.add(sample(1, 99))
