@@ -63,6 +63,7 @@ class _Bounds(NamedTuple):
     high: float
     rise_per_ms: float | None
     step: float
+    hold_ms: float
 
 
 class _Lot(NamedTuple):
@@ -181,18 +182,24 @@ class Validator:
         return lot
 
     def _remember(self, reading: Reading) -> None:
-        """Only a good reading says what may come next; a value that fell does when the one after it goes on from there."""
+        """Only a good reading says what may come next; a value that fell does when one after it goes on from there."""
         point, last = reading.point, self._newest.get(reading.point)
         if reading.value is None or reading.quality is not Quality.GOOD:
             return
         if last is not None and reading.measured_at <= last.measured_at:
             return
         fallen = self._fallen.get(point)
-        if _goes_on(last, reading) or (fallen is not None and _goes_on(fallen, reading)):
+        if _goes_on(last, reading) or (fallen is not None and self._confirms(fallen, reading)):
             self._newest[point] = reading
             self._fallen.pop(point, None)
-        else:
+        elif fallen is None or not _goes_on(fallen, reading):
             self._fallen[point] = reading
+
+    def _confirms(self, fallen: Reading, reading: Reading) -> bool:
+        """Whether a register that fell has gone on from there, as ``OpenSlots`` sees it too: risen, or stood still for longer
+        than a meter takes to begin."""
+        is_longer = reading.measured_at - fallen.measured_at > self._bounds[reading.point].hold_ms
+        return _goes_on(fallen, reading) and (reading.value != fallen.value or is_longer)
 
 
 def _goes_on(last: Reading | None, reading: Reading) -> bool:
@@ -217,11 +224,12 @@ def _bounds(point: Point) -> _Bounds:
         high=biggest if point.range_max is None else point.range_max,
         rise_per_ms=None if rate is None else rate / MS_PER_HOUR,
         step=float(point.step),
+        hold_ms=point.hold_s * 1000,
     )
 
 
 def _judge(bounds: _Bounds, reading: Reading, previous: Reading | None, exempt_clock: bool) -> Reading:
-    low, high, rise_per_ms, step = bounds
+    low, high, rise_per_ms, step, _ = bounds
     value = reading.value
     if value is None:
         return reading

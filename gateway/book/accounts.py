@@ -21,7 +21,7 @@ from gateway.intervals import Sample
 from gateway.model import QUARTER_MS, Event, Point, Quality, Reading, Readings
 from gateway.points import parts
 from gateway.rules.watches import watches
-from gateway.store import changes, events, intervals, notes, points, readings, replacements
+from gateway.store import changes, events, fallen, intervals, notes, points, readings, replacements
 from gateway.store.changes import ChangeLog
 from gateway.store.new_rows import NewRows
 from gateway.store.set_back import Span, spoiled
@@ -41,6 +41,7 @@ class Accounts:
         self._touched: set[str] = set()
         self._lots: dict[tuple[str, ...], Lot] = {}
         self._spans: list[tuple[int, int, int]] = []
+        self._fallen: dict[int, int] = {}
         self.tally = Tally()
         self._take_log(ChangeLog(0))
         self.received_to: int | None = None
@@ -120,6 +121,10 @@ class Accounts:
             account.slots, account.newest_at = slots, slots.newest.at
         if not marks:
             return
+        self._fallen = fallen.load(connection)
+        for point_id, at in self._fallen.items():
+            for row in readings.of_point(connection, point_id, at, at + 1) if point_id in marks else ():
+                self._take_up(connection, by_id[point_id], row, now)
         start = min(_unread_from(mark) for mark in marks.values())
         self._late.resume(connection, self._by_name.values(), start)
         for row in readings.since(connection, start):
@@ -129,16 +134,20 @@ class Accounts:
                 not row.measured_at <= self._spoiled[0] < received_at
             ):  # else by a clock that was set back since
                 self.received_to = max(self.received_to or 0, received_at)
-            if (
-                found is not None
-                and row.value is not None
-                and found.slots is not None
-                and row.measured_at > found.slots.newest.at
-            ):
-                found.newest_at = row.measured_at
-                sample = Sample(row.measured_at, row.value, self._tolerance(found, row.measured_at))
-                self._closed.put(connection, found, found.slots.add(sample), now)
-                self._touched.add(found.point.name)
+            if found is not None:
+                self._take_up(connection, found, row, now)
+
+    def _take_up(
+        self, connection: sqlite3.Connection, account: Account, row: readings.StoredReading, now: int
+    ) -> None:
+        """Count a stored good reading that is newer than what the account has seen."""
+        at, slots = row.measured_at, account.slots
+        if row.value is None or slots is None or at <= account.newest_at:
+            return
+        account.newest_at = at
+        sample = Sample(at, row.value, self._tolerance(account, at))
+        self._closed.put(connection, account, slots.add(sample), now)
+        self._touched.add(account.point.name)
 
     # -- one batch --------------------------------------------------------------------------------------------------
 
@@ -306,12 +315,18 @@ class Accounts:
         return account.tolerance_ms
 
     def _finish(self, connection: sqlite3.Connection) -> None:
-        marks = []
+        marks, fell = [], dict(self._fallen)
         for name in self._touched:
             account = self._by_name[name]
             if account.slots is not None and not account.slots.is_behind:
                 marks.append((account.point_id, account.slots.mark()))
+                fell.pop(account.point_id, None)
+                if (fallen_at := account.slots.fallen_at) is not None:
+                    fell[account.point_id] = fallen_at
         intervals.save_marks(connection, marks)
+        if fell != self._fallen:
+            fallen.save(connection, fell)
+            self._fallen = fell
         self.tally.flush(connection)
         self._touched.clear()
         self._log.flush(connection)

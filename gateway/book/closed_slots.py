@@ -14,8 +14,8 @@ from devices.quantities import Kind
 from gateway.book.account import Account
 from gateway.book.open_slots import OpenSlots
 from gateway.intervals import Sample, roll_up
-from gateway.model import Content, Interval, Period
-from gateway.slots import day_slot, hour_slot, month_slot
+from gateway.model import QUARTER_MS, Content, Interval, Period
+from gateway.slots import day_slot, hour_slot, month_slot, quarter_start
 from gateway.store import bodies, gaps, intervals, left_out
 from gateway.store.changes import ChangeLog
 from gateway.store.gaps import Gap
@@ -45,13 +45,15 @@ class ClosedSlots:
             self._put(connection, account, interval, now)
         slots = account.slots
         limit = closed[-1].end if slots is None else slots.closed_to
+        begun = quarter_start(closed[0].start if slots is None else slots.first_at)
         for period, cut in ((Period.HOUR, hour_slot), (Period.DAY, day_slot), (Period.MONTH, month_slot)):
             for start, end in sorted({cut(interval.start, self._zone) for interval in closed}):
                 if end <= limit:
                     quarters = intervals.quarters(
                         connection, account.point_id, account.point.name, start, end
                     )
-                    total = roll_up(period, start, end, quarters, account.point.kind is Kind.COUNTER)
+                    due = _completed(account.point.name, quarters, max(start, begun), end)
+                    total = roll_up(period, start, end, due, account.point.kind is Kind.COUNTER)
                     self._put(connection, account, total, now)
 
     def _put(self, connection: sqlite3.Connection, account: Account, interval: Interval, now: int) -> None:
@@ -103,6 +105,18 @@ class ClosedSlots:
         if account.point.kind is Kind.COUNTER:
             return bodies.counter(interval, account.num, account.den)
         return bodies.state(interval) if account.point.kind is Kind.STATE else bodies.gauge(interval)
+
+
+def _completed(point: str, quarters: Sequence[Interval], start: int, end: int) -> list[Interval]:
+    """All quarter-hours that a point in service since ``start`` owes: one that was damaged, or never told over a long silence, is
+    missing, and no sum of the others passes for the whole."""
+    found = {one.start: one for one in quarters}
+    absent = [
+        Interval(point, Period.QUARTER, at, at + QUARTER_MS, Content.MISSING, 0.0)
+        for at in range(start, end, QUARTER_MS)
+        if at not in found
+    ]
+    return sorted([*quarters, *absent], key=lambda one: one.start) if absent else list(quarters)
 
 
 def _knows_more(known: Interval, again: Interval) -> bool:

@@ -14,13 +14,14 @@ from gateway.book.account import UNKNOWN, Account
 from gateway.book.closed_slots import ClosedSlots
 from gateway.book.open_slots import OpenSlots
 from gateway.book.outcome import Outcome
-from gateway.book.recompute import samples_around, slots_again
+from gateway.book.recompute import leaps, samples_around, slots_again
 from gateway.intervals import Sample
 from gateway.model import QUARTER_MS
-from gateway.store import corrections, intervals, left_out, readings
+from gateway.store import corrections, intervals, left_out, notes, readings
 from gateway.store.corrections import Span
 from gateway.store.new_rows import NewRows
 from gateway.store.tally import Tally
+from gateway.validate import RATE
 
 REVISE_AFTER_MS = 60_000
 NEVER: Span = (2**62, 0)
@@ -121,7 +122,14 @@ class LateReadings:
     def _again(
         self, connection: sqlite3.Connection, account: Account, known: OpenSlots, start: int, now: int
     ) -> None:
-        samples = samples_around(connection, account.point_id, start, partial(self._tolerance, account))
+        first = intervals.first_start(connection, account.point_id)
+        _, last = self.ahead.get(account.point_id, NEVER)
+        life = min(known.first_at, known.first_at if first is None else first), max(known.seen_to, last)
+        samples = samples_around(connection, account.point_id, start, partial(self._tolerance, account), life)
+        for leap in leaps(account.spec, samples[:]):
+            samples.remove(leap)
+            readings.doubt(connection, account.point_id, leap.at, RATE)
+            notes.reject(connection, [(account.point.name, RATE, 1, f"{account.value(leap.steps):g}")], now)
         expected_ms = round(account.point.expected_interval_s * 1000)
         again = slots_again(account.spec, expected_ms, samples, start, known)
         self._touched.add(account.point.name)  # what a silent counter holds may be other than it was

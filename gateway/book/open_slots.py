@@ -56,7 +56,9 @@ class OpenSlots:
     __slots__ = (
         "_calm_to",
         "_grace_ms",
+        "_held",
         "_is_counter",
+        "_is_state",
         "_pending",
         "_samples",
         "_spec",
@@ -69,9 +71,12 @@ class OpenSlots:
 
     def __init__(self, spec: CounterSpec | GaugeSpec, expected_interval_ms: int, first: Sample) -> None:
         self._spec, self._is_counter = spec, isinstance(spec, CounterSpec)
+        self._is_state = isinstance(spec, GaugeSpec) and spec.is_state
         self._grace_ms = min(max(2 * expected_interval_ms, GRACE_MIN_MS), GRACE_MAX_MS)
         self._samples = [first]
         self._pending: Sample | None = None
+        self._held: list[Sample] = []
+        """Those after ``_pending`` that say the same."""
         self.first_at = first.at
         self.closed_to = self.open_from = quarter_start(first.at)
         self.dips: list[Sample] = []
@@ -82,6 +87,11 @@ class OpenSlots:
     @property
     def newest(self) -> Sample:
         return self._samples[-1]
+
+    @property
+    def fallen_at(self) -> int | None:
+        """When the sample was measured that waits for the next one to tell a dip from a reset, of a slot that is closed."""
+        return self._pending.at if self._pending is not None and self._pending.at < self.closed_to else None
 
     @property
     def is_waiting(self) -> bool:
@@ -136,19 +146,37 @@ class OpenSlots:
         return closed
 
     def insert(self, sample: Sample) -> bool:
-        """Take a late sample into the open slot; False when its slot is closed and must be recomputed from the buffer."""
+        """Take a late sample into the open slot; False when what it does must be computed again from the buffer: its slot is
+        closed, or it makes a counter fall, and only all samples in the order of time tell a dip from a reset."""
         first = self._samples[0].at
-        is_new_first = self.closed_to <= sample.at < first and self.open_from < first
-        if sample.at < self.closed_to or (sample.at <= first and not is_new_first):
+        is_first = self.closed_to <= sample.at <= first and self.open_from < first
+        if sample.at < self.closed_to or (sample.at <= first and not is_first):
             if first <= sample.at <= self.open_from:
-                self._samples[0] = sample  # a nearer left neighbour of the open slot's first boundary
+                self._put(sample)  # a nearer left neighbour of the open slot's first boundary
+                self._trim()
             elif sample.at < self.open_from < first:
                 self._take_left(sample)
             return False
+        if self._is_counter and not self._is_on_the_way(sample):
+            return False
         self.first_at = min(self.first_at, sample.at)
+        self._put(sample)
+        return True
+
+    def _put(self, sample: Sample) -> None:
+        """In its place in time; another sample of the same time gives way."""
         self._samples = [known for known in self._samples if known.at != sample.at]
         insort(self._samples, sample)
-        return True
+
+    def _is_on_the_way(self, sample: Sample) -> bool:
+        """Whether a counter can have passed a late sample on its way up from the sample before it to the one after it."""
+        if self._pending is not None and self._pending.at <= sample.at:
+            return False
+        before = [known for known in self._samples if known.at < sample.at][-1:]
+        after = [known for known in self._samples if known.at > sample.at][:1]
+        return all(known.steps <= sample.steps for known in before) and all(
+            sample.steps <= known.steps for known in after
+        )
 
     def _take_left(self, sample: Sample) -> None:
         """The open slot's first boundary had no left neighbour: the point's first samples are still in it."""
@@ -162,13 +190,25 @@ class OpenSlots:
         place = bisect_left(self._samples, (self.open_from,))
         return self._is_counter and 0 < place < len(self._samples) and self._samples[place].at == sample.at
 
-    def correct(self, again: OpenSlots) -> None:
-        """While a counter is silent, take what late samples before its newest one have changed from the same samples counted
-        ``again``."""
-        is_same = (again.open_from, again.newest.at) == (self.open_from, self.newest.at)
-        if isinstance(self._spec, CounterSpec) and self.is_waiting and is_same:
-            self._samples = again._samples
+    def take_over(self, again: OpenSlots) -> None:
+        """Take what late samples have changed of a counter's open slot from all the samples, counted ``again`` in the order of
+        time: those between a silent one's register and its newest, and what fell. Not from a count that lacks the left
+        neighbour of the open slot."""
+        is_whole = again._samples[0].at <= again.open_from or again.first_at <= self.first_at
+        is_settled = not (self.is_behind or again.is_behind) and again.seen_to == self.seen_to
+        if not (isinstance(self._spec, CounterSpec) and is_whole and is_settled):
+            return
+        self._samples, self._pending, self._held = again._samples, again._pending, again._held
+        self.open_from = again.open_from
+        self.closed_to = max(self.closed_to, again.closed_to)
+        if self.is_waiting:
             self._collapse(self._spec)
+        self._calm_to = self._end_of_calm()
+
+    @property
+    def seen_to(self) -> int:
+        """When the newest sample was measured, one that fell and waits among them."""
+        return (self._held[-1:] or [self._pending or self.newest])[0].at
 
     @property
     def calm(self) -> Calm:
@@ -233,7 +273,8 @@ class OpenSlots:
 
     def _fall(self, spec: CounterSpec, sample: Sample) -> Sample | None:
         """A register that fell: one step back is rounding, a rollover goes on, else wait for the next sample to tell a
-        dip from a reset. None while waiting."""
+        dip from a reset, and not believe a register that only repeats itself for as long as a meter takes to begin: taken for a
+        reset, all it has ever counted would flow when it is back. None while waiting."""
         newest, pending = self._samples[-1], self._pending
         if newest.at in spec.replaced or rise(spec, newest, sample) is not None:
             self._drop_pending()
@@ -245,15 +286,18 @@ class OpenSlots:
             self._drop_pending()  # nobody went on from there: it was a dip, and this may be another
             self._pending = sample
             return None
+        if sample.steps == pending.steps and sample.at - pending.at <= sample.tolerance_ms:
+            self._held.append(sample)
+            return None
         self.resets.append((newest, pending))
-        self._samples.append(pending)
-        self._pending = None
+        self._samples += [pending, *self._held]
+        self._pending, self._held = None, []
         return sample
 
     def _drop_pending(self) -> None:
         if self._pending is not None:
-            self.dips.append(self._pending)
-            self._pending = None
+            self.dips += [self._pending, *self._held]
+            self._pending, self._held = None, []
 
     def _interval(self, start: int) -> Interval:
         if isinstance(self._spec, CounterSpec):
@@ -271,10 +315,11 @@ class OpenSlots:
         return closed
 
     def _trim(self) -> None:
-        """Keep the last sample at or before ``open_from`` and what follows."""
-        samples = self._samples
+        """Keep the last sample at or before ``open_from`` and what follows; of a state the last one before it, which says
+        whether the one at ``open_from`` is a change."""
+        samples, limit = self._samples, self.open_from - self._is_state
         for index in range(len(samples) - 1, 0, -1):
-            if samples[index].at <= self.open_from:
+            if samples[index].at <= limit:
                 del samples[:index]
                 return
 

@@ -8,38 +8,45 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from gateway.book.open_slots import GRACE_MAX_MS, OpenSlots
 from gateway.intervals import CounterSpec, GaugeSpec, Sample
 from gateway.model import QUARTER_MS, Interval
 from gateway.slots import quarter_start
 from gateway.store import readings
+from gateway.store.corrections import Span
 
 REACHES_MS = tuple(quarters * QUARTER_MS for quarters in (2, 8, 96, 14 * 96))
 """How far to look for a slot's neighbours, further each time: raw readings are kept for 14 days."""
 
 
 def samples_around(
-    connection: sqlite3.Connection, point_id: int, start: int, tolerance_ms: Callable[[int], int]
+    connection: sqlite3.Connection, point_id: int, start: int, tolerance_ms: Callable[[int], int], life: Span
 ) -> list[Sample]:
-    """Good samples from before the slot of the left neighbour to after that of the right one, where there are any."""
-    rows: list[readings.StoredReading] = []
+    """Good samples from before the slot of the left neighbour to after that of the right one, where there are any. The point
+    has none before or after its ``life``: two weeks of everybody's readings are seconds of the writer's time."""
+    samples: list[Sample] = []
     for reach in REACHES_MS:
-        rows = readings.of_point(connection, point_id, start - reach, start + QUARTER_MS + reach)
-        if _is_enough(rows, start):
+        since, until = start - reach, start + QUARTER_MS + reach
+        rows = readings.of_point(connection, point_id, since, until)
+        samples = [
+            Sample(r.measured_at, r.value, tolerance_ms(r.measured_at)) for r in rows if r.value is not None
+        ]
+        left, right = _neighbours(samples, start)
+        is_left = left is not None and samples[1].at <= quarter_start(left)
+        is_right = right is not None and samples[-1].at >= quarter_start(right) + QUARTER_MS
+        if (is_left or since <= life[0]) and (is_right or until > life[1]):
             break
-    return [Sample(r.measured_at, r.value, tolerance_ms(r.measured_at)) for r in rows if r.value is not None]
+    return samples
 
 
-def _is_enough(rows: Sequence[readings.StoredReading], start: int) -> bool:
-    left = max((r.measured_at for r in rows if r.measured_at < start), default=None)
-    right = min((r.measured_at for r in rows if r.measured_at >= start + QUARTER_MS), default=None)
-    if left is None or right is None:
-        return False
-    return (
-        rows[0].measured_at <= quarter_start(left)
-        and rows[-1].measured_at >= quarter_start(right) + QUARTER_MS
-    )
+def _neighbours(samples: Sequence[Sample], start: int) -> tuple[int | None, int | None]:
+    """When the slot's neighbours on both sides were measured. The next but one of each: the next may be a counter's dip, which
+    is none."""
+    before = [one.at for one in samples if one.at < start]
+    after = [one.at for one in samples if one.at >= start + QUARTER_MS]
+    return before[-2] if len(before) > 1 else None, after[1] if len(after) > 1 else None
 
 
 def slots_again(
@@ -53,19 +60,43 @@ def slots_again(
     silent counter is corrected by them."""
     if not samples:
         return []
-    first = quarter_start(max((s.at for s in samples if s.at < start), default=start))
-    held_to = samples[-1].at + samples[-1].tolerance_ms if isinstance(spec, GaugeSpec) else start
-    last = min((s.at for s in samples if s.at >= start + QUARTER_MS), default=max(start, held_to))
-    if samples[0].at > known.first_at:  # its own first slot lacks the neighbour before it
-        first = max(first, quarter_start(samples[0].at) + QUARTER_MS)
+    left, right = _neighbours(samples, start)
+    first = quarter_start(samples[0].at if left is None else left)
+    last = samples[-1].at + samples[-1].tolerance_ms if right is None else right
+    if samples[0].at > known.first_at:
+        first = max(first, _whole_from(spec, samples))
     scratch = OpenSlots(spec, expected_interval_ms, samples[0])
     again: list[Interval] = []
     for sample in samples[1:]:
         again += scratch.add(sample)
         while more := scratch.catch_up():
             again += more
-    known.correct(scratch)
+    known.take_over(scratch)
     if isinstance(spec, GaugeSpec):  # what it held needs no later sample to tell it
         while more := scratch.expire(min(known.closed_to, last + QUARTER_MS) + GRACE_MAX_MS):
             again += more
     return [i for i in again if first <= i.start <= last and i.end <= known.closed_to]
+
+
+def leaps(spec: CounterSpec | GaugeSpec, samples: Sequence[Sample]) -> list[Sample]:
+    """Samples above what can have flowed since the one before, where the next one is back on the way. In time they would have
+    been judged at the door; late ones are first seen between their neighbours here."""
+    found: list[Sample] = []
+    if isinstance(spec, GaugeSpec) or spec.rise_max_per_ms is None:
+        return found
+    before = samples[0]
+    for one, after in pairwise(samples[1:]):
+        is_back = before.steps <= after.steps < one.steps and not spec.is_too_fast(before, after)
+        if before.at not in spec.replaced and spec.is_too_fast(before, one) and is_back:
+            found.append(one)
+        else:
+            before = one
+    return found
+
+
+def _whole_from(spec: CounterSpec | GaugeSpec, samples: Sequence[Sample]) -> int:
+    """The first slot that has all it needs in a window of samples. What was before a counter's first sample nobody sees, so it
+    may be a dip or a step back; by its second one that is over."""
+    if isinstance(spec, GaugeSpec) or len(samples) == 1:
+        return quarter_start(samples[0].at) + QUARTER_MS
+    return quarter_start(samples[1].at - 1) + QUARTER_MS

@@ -14,6 +14,9 @@ from gateway.model import QUARTER_MS
 from gateway.query.known_points import KnownPoint
 from gateway.query.snapshot import Snapshot
 
+NOTHING_SHED_MS = 30 * 86_400_000
+"""Quarter-hours are kept for longer than that whatever happens (ARCHITECTURE 13)."""
+
 DAYS_PAY_FROM_MS = 2 * 86_400_000
 """From this length on, wholly measured days are read as one row each instead of 96."""
 
@@ -43,9 +46,14 @@ def count(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> Count:
     """Consumption in [start, end). A slot that the span cuts counts by its share of time: within a quarter-hour the
     register is taken as linear, as it is between two readings."""
     until = min(end, snapshot.now)
+    return counted(point, pieces(snapshot, point, start, until), start, until)
+
+
+def counted(point: KnownPoint, found: Iterable[Piece], start: int, until: int) -> Count:
+    """What pieces of a point come to within [start, until), which does not lie ahead of now."""
     steps, measured, estimated = Fraction(0), 0.0, 0.0
     updated_at: int | None = None
-    for piece in pieces(snapshot, point, start, until):
+    for piece in found:
         inside = min(until, piece.end) - max(start, piece.start)
         if inside > 0:
             whole = inside == piece.end - piece.start
@@ -71,36 +79,69 @@ def pieces(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> list[
         return _sum_of_parts(snapshot, point, start, end)
     if point.point_id is None or end <= start:
         return []
-    closed = _closed(snapshot, point.point_id, start, end)
-    last = _open_piece(snapshot, point)
-    # Its end may equal start: read at midnight sharp, it says that nothing has flowed since.
-    return (
-        [*closed, last]
-        if last is not None and last.start < end and last.end + point.hold_ms > start
-        else closed
-    )
+    return [*_closed(snapshot, point, start, end), *_open_pieces(snapshot, point, start, end)]
 
 
-def _closed(snapshot: Snapshot, point_id: int, start: int, end: int) -> list[Piece]:
+def _closed(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> list[Piece]:
     days: list[Piece] = []
     if end - start >= DAYS_PAY_FROM_MS:
         days = _rows(
-            snapshot, point_id, "day", "start >= ? AND \"end\" <= ? AND content = 'measured'", (start, end)
+            snapshot,
+            point.point_id,
+            "day",
+            "start >= ? AND \"end\" <= ? AND content = 'measured'",
+            (start, end),
         )
     found: list[Piece] = []
     at = start
     for day in [*days, None]:
         gap_end = end if day is None else day.start
         if gap_end > at:
-            first = at - at % QUARTER_MS
-            found += _rows(snapshot, point_id, "15min", "start >= ? AND start < ?", (first, gap_end))
+            found += _finest(snapshot, point, at, gap_end)
         if day is not None:
             found.append(day)
             at = day.end
     return found
 
 
-def _rows(snapshot: Snapshot, point_id: int, period: str, where: str, values: tuple[int, int]) -> list[Piece]:
+def _finest(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> list[Piece]:
+    """Quarter-hours; before the oldest that retention left, whole hours, and before those whole days."""
+    hours_from = _kept_from(snapshot, point, "hour", "day", start)
+    quarters_from = _kept_from(snapshot, point, "15min", "hour", start)
+    whole, first = 'start >= ? AND "end" <= ?', start - start % QUARTER_MS
+    found: list[Piece] = []
+    if start < hours_from:
+        found += _rows(snapshot, point.point_id, "day", whole, (start, min(end, hours_from)))
+    if start < quarters_from:
+        found += _rows(
+            snapshot, point.point_id, "hour", whole, (max(start, hours_from), min(end, quarters_from))
+        )
+    quarters = (max(first, quarters_from), end)
+    return found + _rows(snapshot, point.point_id, "15min", "start >= ? AND start < ?", quarters)
+
+
+def _kept_from(snapshot: Snapshot, point: KnownPoint, period: str, longer: str, start: int) -> int:
+    """From when on a point's intervals are to be read: the oldest that is there, or the end of the longer one that it is the rest
+    of; from ever where none has been shed."""
+    if point.first_at is None or start >= snapshot.now - NOTHING_SHED_MS:
+        return 0
+    (oldest,) = snapshot.db.execute(
+        "SELECT min(start) FROM interval WHERE point_id = ? AND period = ?", (point.point_id, period)
+    ).fetchone()
+    if oldest is not None and oldest <= point.first_at:
+        return 0
+    before = snapshot.now if oldest is None else int(oldest)
+    (ends,) = snapshot.db.execute(
+        'SELECT "end" FROM interval WHERE point_id = ? AND period = ? AND start < ? AND steps IS NOT NULL'
+        " ORDER BY start DESC LIMIT 1",
+        (point.point_id, longer, before),
+    ).fetchone() or (0,)
+    return max(before, int(ends))
+
+
+def _rows(
+    snapshot: Snapshot, point_id: int | None, period: str, where: str, values: tuple[int, int]
+) -> list[Piece]:
     rows = snapshot.db.execute(
         'SELECT start, "end", steps, share FROM interval'
         f" WHERE point_id = ? AND period = ? AND {where} AND steps IS NOT NULL ORDER BY start",
@@ -138,14 +179,14 @@ def _between_meters(snapshot: Snapshot, point: KnownPoint, start: int, end: int)
 
 
 def _sum_of_parts(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> list[Piece]:
-    """Quarter-hours of a virtual point, in whole units: known where every part is known."""
-    slots: dict[int, list[Piece]] = {}
+    """Quarter-hours of a virtual point, or what is left of them, in whole units: known where every part is known."""
+    slots: dict[tuple[int, int], list[Piece]] = {}
     for name, sign in point.parts:
         part = snapshot.points[name]
         if part.point_id is None:
             return []
-        for piece in quarters(snapshot, part, start, end):
-            key = -1 if piece.is_open else piece.start
+        for piece in [*_finest(snapshot, part, start, end), *_open_pieces(snapshot, part, start, end)]:
+            key = (0, 0) if piece.is_open else (piece.start, piece.end)
             signed = Piece(piece.start, piece.end, sign * piece.steps * part.step, piece.share, piece.is_open)
             slots.setdefault(key, []).append(signed)
     complete = (found for found in slots.values() if len(found) == len(point.parts))
@@ -155,8 +196,14 @@ def _sum_of_parts(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -
 def quarters(snapshot: Snapshot, part: KnownPoint, start: int, end: int) -> Iterable[Piece]:
     """Known quarter-hours of a point that is no virtual one, and the open piece, that touch [start, end)."""
     first = start - start % QUARTER_MS
-    yield from _rows(snapshot, part.point_id or 0, "15min", "start >= ? AND start < ?", (first, end))
+    yield from _rows(snapshot, part.point_id, "15min", "start >= ? AND start < ?", (first, end))
+    yield from _open_pieces(snapshot, part, start, end)
+
+
+def _open_pieces(snapshot: Snapshot, part: KnownPoint, start: int, end: int) -> Iterable[Piece]:
+    """The open piece, where it touches [start, end)."""
     last = _open_piece(snapshot, part)
+    # Its end may equal start: read at midnight sharp, it says that nothing has flowed since.
     if last is not None and last.start < end and last.end + part.hold_ms > start:
         yield last
 

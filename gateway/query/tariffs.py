@@ -70,7 +70,10 @@ def _by_quarter(
     """(start of a quarter-hour, what flowed in it within the span, in the point's unit)."""
     known = pieces(snapshot, point, start, end) if point.parts else quarters(snapshot, point, start, end)
     for piece in known:
-        yield from ((at, flowed * point.step) for at, flowed in _cut(piece, start, end))
+        if (
+            piece.is_open or piece.end - piece.start <= QUARTER_MS
+        ):  # which tariff an hour flowed in nobody knows
+            yield from ((at, flowed * point.step) for at, flowed in _cut(piece, start, end))
 
 
 def _cut(piece: Piece, start: int, end: int) -> Iterator[tuple[int, Fraction]]:

@@ -10,7 +10,7 @@ from devices.quantities import QUANTITIES, Kind
 from gateway.errors import QueryError
 from gateway.query import meters
 from gateway.query.known_points import KnownPoint
-from gateway.query.pieces import Count, count
+from gateway.query.pieces import Count, count, counted, pieces
 from gateway.query.snapshot import Snapshot
 from gateway.query.views import Total
 
@@ -50,12 +50,20 @@ def total(snapshot: Snapshot, quantity: str, points: Sequence[KnownPoint], start
 
 
 def _ratio(snapshot: Snapshot, points: Sequence[KnownPoint], start: int, end: int) -> Total:
+    """Over the slots in which both sums are known: what is missing in one of them says nothing of the other."""
     if len(points) > 1:
         raise QueryError("a ratio cannot be added to other points; ask for it alone")
     (point,) = points
+    until = min(end, snapshot.now)
+    sides = [replace(point, parts=parts, over=()) for parts in (point.parts, point.over)]
+    known = [
+        {(0 if piece.is_open else piece.start): piece for piece in pieces(snapshot, side, start, until)}
+        for side in sides
+    ]
+    both = known[0].keys() & known[1].keys()
     upper, lower = (
-        count(snapshot, replace(point, parts=parts, over=()), start, end)
-        for parts in (point.parts, point.over)
+        counted(side, [found[at] for at in sorted(both)], start, until)
+        for side, found in zip(sides, known, strict=True)
     )
     due_ms = max(0, min(end, snapshot.now) - start)
     return Total(

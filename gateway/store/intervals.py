@@ -78,6 +78,14 @@ def last_measured(connection: sqlite3.Connection, point_id: int, name: str, befo
     return next((_interval(name, row) for row in rows if proof.is_proven(row)), None)
 
 
+def first_start(connection: sqlite3.Connection, point_id: int) -> int | None:
+    """Where the oldest quarter-hour of a point begins."""
+    found = connection.execute(
+        "SELECT min(start) FROM interval WHERE point_id = ? AND period = '15min'", (point_id,)
+    ).fetchone()
+    return None if found[0] is None else int(found[0])
+
+
 def quarantine_row(connection: sqlite3.Connection, row: Sequence[Any]) -> None:
     """Take out a stored interval (``PROVEN``) and have its slot computed again from raw, where
     that is still there; hours and longer follow from it."""

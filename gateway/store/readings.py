@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
+from gateway.model import Quality
 from gateway.store import quarantine
 
 _PACK_TIME, _PACK_REST = struct.Struct("<q").pack, struct.Struct("<qqqB").pack
@@ -87,6 +88,23 @@ def correct(connection: sqlite3.Connection, old: StoredReading, new: Row) -> Non
         "UPDATE reading SET lag = ?, value = ?, quality = ?, reason = ?, crc = ? WHERE measured_at = ? AND point_id = ?",
         (lag, value, quality, reason, checksum, measured_at, point_id),
     )
+
+
+def doubt(connection: sqlite3.Connection, point_id: int, measured_at: int, reason: str) -> None:
+    """A good reading turned out to be uncertain; its value is kept."""
+    known = find(connection, point_id, measured_at)
+    if known is not None and known.quality == 0:
+        quality = int(Quality.UNCERTAIN)
+        connection.execute(
+            "UPDATE reading SET quality = ?, reason = ?, crc = ? WHERE measured_at = ? AND point_id = ?",
+            (
+                quality,
+                reason,
+                crc(measured_at, point_id, known.lag, known.value, quality),
+                measured_at,
+                point_id,
+            ),
+        )
 
 
 def since(connection: sqlite3.Connection, start: int) -> Iterator[StoredReading]:

@@ -292,3 +292,19 @@ def test_a_gauges_newest_reading_that_comes_after_its_slot_was_closed_revises_it
     assert [(c["start"], c["revision"], c["mean"]) for c in of_point(connection, CO2)][-1] == (
         T0 + QUARTER_MS, 2, 900.0,
     )  # fmt: skip
+
+
+def test_a_damaged_quarter_hour_leaves_its_hour_missing_until_it_is_computed_again(
+    accounts: Accounts, connection: sqlite3.Connection
+) -> None:
+    for minute in range(60):
+        accounts.book(connection, groups_of([energy(minute, minute)]), T0)
+    connection.execute(
+        "UPDATE interval SET steps = 7 WHERE period = '15min' AND start = ?", (T0 + QUARTER_MS,)
+    )
+    accounts.book(connection, groups_of([energy(60, 60)]), T0 + 60 * MINUTE)
+    (hour,) = of_point(connection, ENERGY, "hour")
+    assert (hour["content"], hour["value"]) == ("missing", None)
+    accounts.tick(connection, T0 + 62 * MINUTE)
+    _, hour = of_point(connection, ENERGY, "hour")
+    assert (hour["content"], hour["value"]) == ("measured", 60)

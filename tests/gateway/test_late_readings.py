@@ -17,7 +17,7 @@ from gateway.intervals import CounterSpec, GaugeSpec, Sample, counter_interval, 
 from gateway.model import Interval, Quality, Reading, groups_of
 from gateway.points import build_points
 from gateway.slots import quarter_start
-from gateway.store import intervals
+from gateway.store import intervals, readings
 from gateway.store.database import open_writer
 from tests.gateway.conftest import QUARTER_MS, T0, small_site
 from tests.gateway.test_accounts import CO2, ENERGY, MINUTE, co2, energy
@@ -185,6 +185,128 @@ def test_a_late_gauge_reading_counts_in_every_slot_that_it_holds_into(
         (CO2,),
     ).fetchall()
     assert means[1] == (700.0, "estimated")
+
+
+def test_a_dip_that_comes_late_into_the_open_slot_is_no_consumption(
+    accounts: Accounts, connection: sqlite3.Connection
+) -> None:
+    for minute in (0, 5, 10):
+        say(accounts, connection, energy(minute, 5000 + minute), minute=minute)
+    say(accounts, connection, energy(7, 0), minute=11)
+    say(accounts, connection, energy(15, 5015), minute=15)
+    assert slots(connection) == {0: ("measured", 150)}
+    accounts.tick(connection, T0 + 17 * MINUTE)
+    assert slots(connection) == {0: ("measured", 150)}
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_reset_whose_second_sample_comes_late_is_counted_as_if_it_had_come_in_time(
+    site: LoadedSite, accounts: Accounts, connection: sqlite3.Connection, is_restarted: bool
+) -> None:
+    for minute, kwh in ((0, 5000), (5, 5005), (7, 2)):
+        say(accounts, connection, energy(minute, kwh), minute=minute)
+    say(accounts, connection, energy(6, 1), minute=8)
+    accounts.tick(connection, T0 + 10 * MINUTE)
+    if is_restarted:
+        accounts = again(site, connection, 11)
+    say(accounts, connection, energy(15, 10), minute=15)
+    assert slots(connection) == {0: ("measured", 50 + 90)}
+
+
+def test_a_corrected_first_reading_of_a_point_counts_in_the_open_slot(
+    accounts: Accounts, connection: sqlite3.Connection
+) -> None:
+    say(accounts, connection, energy(1, 100), co2(1, 400), minute=1)
+    say(accounts, connection, energy(1, 103), co2(1, 500), minute=2)
+    accounts.tick(connection, T0 + 4 * MINUTE)
+    say(accounts, connection, energy(15, 110), co2(15, 500), minute=15)
+    mean = connection.execute("SELECT mean FROM interval WHERE mean IS NOT NULL").fetchone()[0]
+    assert (slots(connection), mean) == ({0: ("estimated", 70)}, 500.0)
+
+
+def test_a_correction_below_the_reading_before_it_is_judged_with_its_neighbours(
+    accounts: Accounts, connection: sqlite3.Connection
+) -> None:
+    for minute, kwh in ((0, 100), (5, 105), (15, 115)):
+        say(accounts, connection, energy(minute, kwh), minute=minute)
+    say(accounts, connection, energy(15, 0), minute=16)  # it was a dip
+    accounts.tick(connection, T0 + 18 * MINUTE)
+    say(accounts, connection, energy(30, 130), minute=30)
+    assert {start: steps for start, (_, steps) in slots(connection).items()} == {0: 150, 1: 150}
+
+
+def test_a_late_reading_behind_a_dip_moves_the_boundary_before_the_dip_too(
+    accounts: Accounts, connection: sqlite3.Connection
+) -> None:
+    for minute, kwh in ((0, 100), (15, 0), (46, 146)):
+        say(accounts, connection, energy(minute, kwh), minute=minute)
+    say(accounts, connection, energy(31, 120), minute=47)
+    accounts.tick(connection, T0 + 49 * MINUTE)
+    assert {start: steps for start, (_, steps) in slots(connection).items()} == {0: 97, 1: 97, 2: 249}
+
+
+def test_a_slot_computed_again_from_readings_that_begin_with_a_step_back_gains_nothing(
+    accounts: Accounts, connection: sqlite3.Connection
+) -> None:
+    history = ((31, 969), (45, 968), (70, 970), (73, 971), (75, 971), (76, 981), (91, 985), (105, 985))
+    for minute, steps in history:
+        say(accounts, connection, energy(minute, steps / 10), minute=minute)
+    say(accounts, connection, energy(78, 98.2), minute=106)
+    accounts.tick(connection, T0 + 108 * MINUTE)
+    assert sum(steps or 0 for _, steps in slots(connection).values()) == 985 - 969
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_reset_before_a_silence_is_not_forgotten_by_a_restart(
+    site: LoadedSite, accounts: Accounts, connection: sqlite3.Connection, is_restarted: bool
+) -> None:
+    say(accounts, connection, energy(0, 5000), energy(10, 5010), energy(20, 0), minute=20)
+    for minute in range(20, 120, 5):
+        accounts.tick(connection, T0 + minute * MINUTE)
+    if is_restarted:
+        accounts = again(site, connection, 120)
+    say(accounts, connection, energy(120, 40), energy(135, 45), minute=135)
+    assert sum(steps or 0 for _, steps in slots(connection).values()) == 100 + 450
+
+
+@pytest.mark.parametrize("arrives", [8, 20])
+def test_a_late_word_that_nobody_can_have_consumed_is_uncertain_and_in_no_slot(
+    tmp_path: Path, connection: sqlite3.Connection, arrives: int
+) -> None:
+    meter = {"id": "main-e", "profile": "acrel-adl400", "bus": "east", "unit_id": 1, "poll_interval_s": 60}
+    accounts = again(small_site(tmp_path, devices=[{**meter, "power_max_kw": 90}]), connection)
+    for minute in (0, 5, 7, arrives):
+        say(accounts, connection, energy(minute, 5000 + minute), minute=minute)
+    say(accounts, connection, energy(6, 90_000), minute=arrives)
+    accounts.tick(connection, T0 + (arrives + 2) * MINUTE)
+    say(accounts, connection, energy(25, 5025), energy(31, 5031), minute=31)
+    assert {start: steps for start, (_, steps) in slots(connection).items()} == {0: 150, 1: 150}
+    assert rows(connection, ENERGY)[2] == (900_000, 1)
+    rejected = connection.execute("SELECT reason, count, example FROM rejection").fetchall()
+    assert rejected == [("rate", 1, "90000")]
+
+
+@pytest.mark.parametrize("minute", [-40, 7])
+def test_a_slot_is_computed_again_from_no_more_readings_than_its_point_can_have(
+    accounts: Accounts, connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, minute: int
+) -> None:
+    """Of two weeks of everybody's readings a look at all takes seconds of the writer's transaction."""
+    for at in (0, 5, 20):
+        say(accounts, connection, energy(at, 100 + at), minute=at)
+    say(accounts, connection, energy(minute, 100 + minute), minute=21)
+    looked: list[int] = []
+
+    def of_point(
+        connection: sqlite3.Connection, point: int, start: int, end: int
+    ) -> list[readings.StoredReading]:
+        looked.append(end - start)
+        return real(connection, point, start, end)
+
+    real = readings.of_point
+    monkeypatch.setattr(readings, "of_point", of_point)
+    accounts.tick(connection, T0 + 23 * MINUTE)
+    assert sum(looked) <= 6 * HOUR * MINUTE
+    assert sum(steps or 0 for _, steps in slots(connection).values()) == 150 + max(0, -minute * 10)
 
 
 HISTORY = st.lists(

@@ -55,6 +55,25 @@ def test_two_low_samples_are_a_reset_and_consume_only_what_came_after() -> None:
     assert len(slots.resets) == 1
 
 
+def test_a_meter_that_says_nought_while_it_begins_has_not_been_reset() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 5000))
+    for minute in (1, 1.5, 2, 3):
+        slots.add(sample(minute, 0))
+    slots.add(sample(4, 5004))
+    (closed,) = slots.add(sample(15, 5015))
+    assert (closed.steps, len(slots.dips), slots.resets) == (15, 4, [])
+
+
+def test_a_new_register_that_stands_still_is_a_reset_and_measured_from_its_first_sample() -> None:
+    slots = OpenSlots(SPEC, MINUTE, sample(0, 5000))
+    for minute in range(5, 19):
+        slots.add(sample(minute, 0))
+    (closed,) = slots.add(sample(30, 6))[-1:]
+    assert len(slots.resets) == 1
+    assert slots.resets[0][1].at == sample(5, 0).at
+    assert closed.start_steps == 0
+
+
 def test_one_step_back_is_rounding() -> None:
     slots = OpenSlots(SPEC, MINUTE, sample(0, 100))
     slots.add(sample(1, 99))
@@ -192,3 +211,22 @@ def test_a_silent_counter_that_is_replaced_before_it_speaks_again_keeps_what_flo
     again = OpenSlots.restore(spec, MINUTE, slots.mark())
     (closed,) = again.add(sample(21, 19))
     assert closed.steps == 90 + 6
+
+
+def test_a_states_change_at_the_very_beginning_of_a_slot_counts_in_it_through_a_restart_too() -> None:
+    spec = GaugeSpec("d.door_open", 1, 1, is_state=True)
+    slots = OpenSlots(spec, MINUTE, sample(14, 0))
+    slots.add(sample(15, 1))
+    slots.add(sample(16, 1))
+    again = OpenSlots.restore(spec, MINUTE, slots.mark())
+    for one in (sample(15, 1), sample(16, 1)):
+        again.add(one)
+    assert [known.add(sample(30, 1))[0].changes for known in (slots, again)] == [1, 1]
+
+
+def test_a_late_word_for_the_beginning_of_a_states_slot_takes_the_place_of_the_one_there() -> None:
+    spec = GaugeSpec("d.door_open", 1, 1, is_state=True)
+    slots = OpenSlots(spec, MINUTE, sample(14, 0))
+    slots.add(sample(15, 1))
+    slots.insert(sample(15, 0))
+    assert slots.add(sample(30, 0))[0].changes == 0

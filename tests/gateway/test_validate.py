@@ -205,6 +205,23 @@ def test_a_counter_that_was_reset_goes_on_from_there() -> None:
     assert [one.reason for one in found] == [None, None, None, None, "rate"]
 
 
+def test_a_meter_that_says_nought_while_it_begins_is_judged_by_its_register_before() -> None:
+    validator = Validator({"m.p": point(Kind.COUNTER, rate=60.0)})
+    history = [
+        (0.0, 1000.0),
+        (0.2, 0.0),
+        (0.4, 0.0),
+        (0.6, 0.0),
+        (1.0, 1000.5),
+        (1.2, 0.0),
+        (2.6, 0.0),
+        (3.0, 1001.0),
+    ]
+    readings = [reading(value, NOW + round(minute * MINUTE)) for minute, value in history]
+    found = validator.judge_all(groups_of(readings)).readings
+    assert [one.reason for one in found] == [None] * 7 + ["rate"]
+
+
 def test_garbage_behind_a_rollover_is_too_fast_although_it_is_below_the_old_register() -> None:
     validator = Validator({"m.p": point(Kind.COUNTER, rate=60.0, step="0.001")})
     values = [4_294_967.276, 0.025, 1_360_229.203, 0.036, 0.052]

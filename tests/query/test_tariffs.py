@@ -94,6 +94,22 @@ def test_a_ratio_is_sum_over_sum_of_the_same_span(campus: Campus) -> None:
     assert slots[7].mean == pytest.approx((above[7].value or 0) / (below[7].value or 1))
 
 
+def test_a_ratio_of_a_span_rests_on_the_slots_in_which_both_are_known(campus: Campus) -> None:
+    reader = with_points(campus, VirtualPoint(id="hvac-share.energy", sum=(HVAC,), over=(MAIN,)))
+    noon, end = campus.midnight - DAY_MS // 2, campus.midnight
+    campus.buffer.connection.execute(
+        "UPDATE interval SET content = 'missing', steps = NULL, share = 0 WHERE point_id = ? AND period <> 'hour'"
+        " AND start >= ? AND start < ?",
+        (campus.buffer.ids[HVAC], noon, end),
+    )
+    whole, half = (
+        reader.total("active_energy_import", noon - DAY_MS // 2, until, points=["hvac-share.energy"])
+        for until in (end, noon)
+    )
+    assert whole.value == pytest.approx(half.value)
+    assert whole.known_share == pytest.approx(0.5)
+
+
 def test_a_ratio_has_the_unit_of_both_and_cannot_be_added_up(campus: Campus) -> None:
     share = VirtualPoint(id="water-energy.ratio", sum=(MAIN,), over=(VOLUME,))
     reader = with_points(campus, share)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import tempfile
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -237,3 +239,29 @@ def test_days_add_up_to_their_week(campus: Campus) -> None:
     days = [campus.reader.total("active_energy_import", *span).value or 0 for span in bounds]
     week = campus.reader.total("active_energy_import", bounds[-1][0], bounds[0][1])
     assert week.value == pytest.approx(sum(days))
+
+
+@pytest.mark.parametrize("points", [[MAIN], ["rest.energy"]])
+def test_what_retention_left_of_a_span_is_summed_from_the_longer_intervals(
+    tmp_path: Path, points: list[str]
+) -> None:
+    """Days with an estimate in them are no less known for being old."""
+    site = school(tmp_path)
+    began = local_ms(site, "2025-09-01")
+    now = began + 50 * DAY_MS + 6_000
+    with Buffer(site) as buffer:
+        main, hvac = (
+            buffer.counter(
+                name, began, now, partial(operator.add, least),
+                content=lambda slot: ("estimated", 0.5) if slot % 150 == 3 else ("measured", 1.0),
+            )
+            for name, least in ((MAIN, 20), (HVAC, 5))
+        )  # fmt: skip
+        for period, days in (("15min", 35.26), ("hour", 45.3)):
+            buffer.connection.execute(
+                "DELETE FROM interval WHERE period = ? AND start < ?", (period, now - round(days * DAY_MS))
+            )
+        found = Reader(site, ManualClock(now)).total("active_energy_import", began, now, points=points)
+    whole, part = (recount(truth, began, now) or 0 for truth in (main, hvac))
+    assert found.value == pytest.approx(whole if points == [MAIN] else whole - part)
+    assert found.known_share + found.estimated_share == pytest.approx(1.0, abs=1e-6)

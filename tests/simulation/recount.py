@@ -21,14 +21,14 @@ def unwrapped(
         if line and line[-1][0] in replaced:
             pass
         elif line and value < register:
-            after_at, after = good[index + 1] if index + 1 < len(good) else (at, None)
+            after_at, after = _other(good, index)
             around = _around(register, value, at - line[-1][0], known)
             if register - value == 1:
                 value = register
             elif around is not None:
                 total += around
             elif after is not None and (
-                after >= register or after < value or _leaps(value, after, after_at - at, known)
+                after >= register - 1 or after < value or _leaps(value, after, after_at - at, known)
             ):
                 continue
         elif line:
@@ -36,6 +36,12 @@ def unwrapped(
         line.append((at, total))
         register = value
     return line
+
+
+def _other(good: list[tuple[int, int]], index: int) -> tuple[int, int | None]:
+    """The next reading that says something else, or the same for longer than a meter takes to begin."""
+    at, value = good[index]
+    return next((one for one in good[index + 1 :] if one[1] != value or one[0] - at > REACH), (at, None))
 
 
 def _leaps(before: int, after: int, passed_ms: int, known: Known) -> bool:

@@ -78,7 +78,7 @@ def test_p18_no_interval_is_computed_from_a_damaged_reading(shelf: Shelf) -> Non
         f"UPDATE reading SET value = value + 4096 WHERE measured_at = {T0 + 5 * MINUTE} AND point_id = {point_id}",
     )
     with shelf.transaction():
-        samples = samples_around(shelf.connection, point_id, T0, lambda _: 60_000)
+        samples = samples_around(shelf.connection, point_id, T0, lambda _: 60_000, (T0, T0 + 60 * MINUTE))
     assert [sample.at for sample in samples if sample.at == T0 + 5 * MINUTE] == []
     assert max(sample.steps for sample in samples) < 1100
 
