@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from devices.quantities import Kind
 from gateway.model import Point, Quality, Reading, Readings, groups_of
-from gateway.time.timekeeping import is_unsynced
+from gateway.timekeeping import is_unsynced
 
 CLOCK_AHEAD_MS_MAX = 5 * 60 * 1000
 CLOCK_BEHIND_MS_MAX = 7 * 24 * 3600 * 1000

@@ -12,10 +12,10 @@ from operator import mul, truediv
 from typing import NamedTuple
 
 from devices.quantities import Kind
-from gateway.book.open_slots import OpenSlots
 from gateway.book.stride import Stride
 from gateway.intervals import CounterSpec, GaugeSpec
 from gateway.model import Interval, Point, Reading
+from gateway.open_slots import OpenSlots
 from gateway.rules.watches import Watch
 
 UNKNOWN = 2**62

@@ -13,12 +13,12 @@ from edge_config.site import LoadedSite
 from gateway.book.account import Account, Lot, account_of, lot_of, tolerance_ms_of
 from gateway.book.closed_slots import SILENT_MS_MAX, ClosedSlots
 from gateway.book.late_readings import LateReadings
-from gateway.book.open_slots import Mark, OpenSlots
 from gateway.book.outcome import Outcome
 from gateway.book.raised_events import RaisedEvents
 from gateway.book.steps import kept_step
 from gateway.intervals import Sample
 from gateway.model import QUARTER_MS, Event, Point, Quality, Reading, Readings
+from gateway.open_slots import Mark, OpenSlots
 from gateway.points import parts
 from gateway.rules.watches import watches
 from gateway.store import changes, events, fallen, intervals, notes, points, readings, replacements

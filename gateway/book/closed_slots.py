@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from devices.quantities import Kind
 from gateway.book.account import Account
-from gateway.book.open_slots import OpenSlots
 from gateway.intervals import Sample, roll_up
 from gateway.model import QUARTER_MS, Content, Interval, Period
+from gateway.open_slots import OpenSlots
 from gateway.slots import day_slot, hour_slot, month_slot, quarter_start
 from gateway.store import bodies, gaps, intervals, left_out
 from gateway.store.changes import ChangeLog

@@ -12,11 +12,11 @@ from functools import partial
 
 from gateway.book.account import UNKNOWN, Account
 from gateway.book.closed_slots import ClosedSlots
-from gateway.book.open_slots import OpenSlots
 from gateway.book.outcome import Outcome
 from gateway.book.recompute import leaps, samples_around, slots_again
 from gateway.intervals import Sample
 from gateway.model import QUARTER_MS
+from gateway.open_slots import OpenSlots
 from gateway.store import corrections, intervals, left_out, notes, readings
 from gateway.store.corrections import Span
 from gateway.store.new_rows import NewRows

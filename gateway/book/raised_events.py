@@ -8,10 +8,10 @@ from __future__ import annotations
 import sqlite3
 
 from gateway.book.account import Account
-from gateway.book.open_slots import OpenSlots
 from gateway.book.outcome import Outcome
 from gateway.intervals import Sample
 from gateway.model import Event, Level
+from gateway.open_slots import OpenSlots
 from gateway.rules import devices as device_rules
 from gateway.store import events, notes
 from gateway.store.changes import ChangeLog

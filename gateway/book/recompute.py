@@ -10,9 +10,9 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from gateway.book.open_slots import GRACE_MAX_MS, OpenSlots
 from gateway.intervals import CounterSpec, GaugeSpec, Sample
 from gateway.model import QUARTER_MS, Interval
+from gateway.open_slots import GRACE_MAX_MS, OpenSlots
 from gateway.slots import quarter_start
 from gateway.store import readings
 from gateway.store.corrections import Span

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from itertools import compress, repeat
 from operator import le
 
-from gateway.book.open_slots import OpenSlots
 from gateway.intervals import Sample
+from gateway.open_slots import OpenSlots
 
 NEVER = 2**62
 FEW, REST = 4, 16

@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gateway.book.open_slots import Mark
 from gateway.errors import DamagedBufferError
 from gateway.intervals import Sample
 from gateway.model import QUARTER_MS, Content, Interval, Period
+from gateway.open_slots import Mark
 from gateway.store import proof, quarantine
 
 REVISION_MAX = 1_000_000

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.store.shedding import Horizons
-from gateway.time.timekeeping import EARLIEST_MS
+from gateway.timekeeping import EARLIEST_MS
 
 INTERVALS_MAX, CHANGES_MAX, RECORDS_MAX = 2_000, 1_000, 200
 """Rows a step deletes: 1 ms each."""

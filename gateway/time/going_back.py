@@ -15,10 +15,10 @@ from functools import partial
 
 from gateway.book.account import Account
 from gateway.book.accounts import Accounts
-from gateway.book.open_slots import Mark, OpenSlots
 from gateway.book.recompute import REACHES_MS
 from gateway.intervals import Sample
 from gateway.model import QUARTER_MS
+from gateway.open_slots import Mark, OpenSlots
 from gateway.slots import quarter_start
 from gateway.store import intervals, readings, set_back
 from gateway.store.readings import StoredReading

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.time.timekeeping import Step, Timekeeper
+from gateway.timekeeping import Step, Timekeeper
 from runtime.clock import Clock
 
 LOOKS_MAX = 5

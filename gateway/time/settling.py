@@ -21,7 +21,7 @@ from gateway.store.gaps import Gap
 from gateway.store.unsynced import Waiting
 from gateway.time.going_back import GoingBack
 from gateway.time.own_clock import Moment
-from gateway.time.timekeeping import UNSYNCED_MS, Step, is_unsynced
+from gateway.timekeeping import UNSYNCED_MS, Step, is_unsynced
 from gateway.validate import CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX, DEVICE_CLOCK
 from runtime import logs
 from runtime.clock import format_utc

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.book.closed_slots import SILENT_MS_MAX
-from gateway.book.open_slots import OpenSlots
 from gateway.intervals import Sample
 from gateway.model import Content, Interval
+from gateway.open_slots import OpenSlots
 from gateway.store import unsynced
 from tests.gateway.conftest import T0, small_site
 from tests.gateway.restless import CO2, ENERGY, Gateway, Wall, gateway_on, register

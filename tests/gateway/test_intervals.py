@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.book.open_slots import OpenSlots
 from gateway.intervals import (
     CounterSpec,
     GaugeSpec,
@@ -21,6 +20,7 @@ from gateway.intervals import (
     roll_up,
 )
 from gateway.model import QUARTER_MS, Content, Interval, Period
+from gateway.open_slots import OpenSlots
 
 T0 = 1_764_000_000_000 - 1_764_000_000_000 % QUARTER_MS
 MINUTE = 60_000

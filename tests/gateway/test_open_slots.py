@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.book.open_slots import CLOSED_MAX, OpenSlots
 from gateway.intervals import CounterSpec, GaugeSpec, Sample
 from gateway.model import QUARTER_MS, Content
+from gateway.open_slots import CLOSED_MAX, OpenSlots
 
 T0 = 1_764_000_000_000 - 1_764_000_000_000 % QUARTER_MS
 MINUTE = 60_000

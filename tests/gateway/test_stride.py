@@ -9,10 +9,10 @@ import pytest
 
 from devices.quantities import Kind
 from gateway.book.account import Account, Lot, account_of, lot_of
-from gateway.book.open_slots import OpenSlots
 from gateway.book.stride import FEW, REST
 from gateway.intervals import Sample
 from gateway.model import QUARTER_MS, Interval, Point
+from gateway.open_slots import OpenSlots
 
 T0 = 1_764_000_000_000 - 1_764_000_000_000 % QUARTER_MS
 STEP_MS = 10_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.time.timekeeping import EARLIEST_MS, UNSYNCED_MS, Step, Timekeeper, is_unsynced
+from gateway.timekeeping import EARLIEST_MS, UNSYNCED_MS, Step, Timekeeper, is_unsynced
 
 T0 = 1_790_000_000_000
 SECOND, MINUTE, HOUR, DAY, YEAR = 1_000, 60_000, 3_600_000, 86_400_000, 365 * 86_400_000

@@ -90,7 +90,7 @@ def rollover_without_width() -> AbstractContextManager[object]:
     def wrong(spec: CounterSpec, *more: Any) -> int | None:
         return rise(replace(spec, modulus=None), *more)
 
-    return _both(patch("gateway.intervals.rise", wrong), patch("gateway.book.open_slots.rise", wrong))
+    return _both(patch("gateway.intervals.rise", wrong), patch("gateway.open_slots.rise", wrong))
 
 
 def command_has_an_effect_each_time() -> AbstractContextManager[object]:
