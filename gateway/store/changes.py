@@ -31,7 +31,7 @@ def checksum(seq: int, kind: str, key: str, revision: int, at: int, body: bytes)
 
 def is_proven(row: Sequence[Any]) -> bool:
     """Whether ``PROVEN`` columns are what was written; rows from before schema 8 carry ``proof.checksum``, or nothing.
-    A bit flipped in a row's header may shift its columns until none is left for the CRC: what has none must look like a change."""
+    A bit flipped in a row's header may shift its columns until none is left for the CRC; without one, types must fit."""
     body, crc = row[-2:]
     if crc is None:
         return tuple(map(type, row[:-1])) == TYPES
