@@ -43,6 +43,11 @@ class EncodedBatch:
     body: bytes
     """Plain JSON; ``changes`` is the last key."""
 
+    @property
+    def seqs(self) -> tuple[int, ...]:
+        """Those of the changes, listed anew: few ask."""
+        return tuple([one.seq for one in self.changes])
+
 
 def encode(identity: Identity, from_seq: int, to_seq: int, changes: Sequence[Change]) -> EncodedBatch:
     """``changes`` lie in the range, in order of seq; holes are what a filter held back."""

@@ -137,7 +137,7 @@ def _of_receipt(reply: Reply, batch: EncodedBatch) -> Verdict:
     )  # fmt: skip
     if echoed != sent:
         return _no_receipt("a receipt of another batch")
-    sent_seqs = {change.seq for change in batch.changes} if receipt.rejected else set()
+    sent_seqs = set(batch.seqs) if receipt.rejected else set()
     refused = tuple((record.seq, record.reason) for record in receipt.rejected if record.seq in sent_seqs)
     # What was received before may have held more than this time: a filter was edited since.
     if len(refused) < len(receipt.rejected) and not receipt.duplicate:

@@ -53,7 +53,7 @@ def test_the_digest_is_over_the_changes_array() -> None:
     batch = encode(IDENTITY, 0, 4, rows(4))
     array = batch.body.partition(b',"changes":')[2][:-1]
     assert hashlib.sha256(array).hexdigest() == batch.sha256
-    assert [change["seq"] for change in json.loads(array)] == [1, 2, 3, 4]
+    assert [change["seq"] for change in json.loads(array)] == [1, 2, 3, 4] == list(batch.seqs)
 
 
 @given(key=st.text(min_size=1, max_size=50), epoch=st.text(min_size=1, max_size=50), upto=st.integers(2, 20))
