@@ -191,7 +191,7 @@ class DistrictSender:
         reply = await self._wire.post(packed(batch.body, self._encoding), self._encoding)
         if self._encoding == "gzip" or reply.status not in MAY_NOT_KNOW_ZSTD:
             return reply
-        if self._knows_zstd and reply.status == UNPROCESSABLE and len(batch.seqs) > 1:
+        if self._knows_zstd and reply.status == UNPROCESSABLE and len(batch.changes) > 1:
             return reply
         again = await self._wire.post(packed(batch.body, "gzip"), "gzip")
         if again.status not in MAY_NOT_KNOW_ZSTD:

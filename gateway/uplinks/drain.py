@@ -21,7 +21,7 @@ from gateway.uplinks.backoff import wait_s
 from gateway.uplinks.bounds import other_end
 from gateway.uplinks.feed import Feed, Outcome
 from gateway.uplinks.filter import chosen
-from gateway.uplinks.lanes import BATCH_START, Condemned, Sizes, Turns, half_of
+from gateway.uplinks.lanes import BATCH_START, Condemned, Sizes, Turns, half_of, up_to
 from gateway.uplinks.schedule import next_look_s
 from gateway.uplinks.sender import Sender, Stretch, content_of
 from gateway.uplinks.verdict import CutAt, Delivered, Keep, Poisoned, TooLarge, Trouble
@@ -96,23 +96,23 @@ class Drain:
                 return await self._go(place, Leg(lane, place.stands_at(lane), to_seq), changes)
         return None
 
-    async def _changes(self, place: Place, lane: Lane) -> list[Change]:
+    async def _changes(self, place: Place, lane: Lane) -> Sequence[Change]:
         """The changes of the batch that may be on its way, or else of the next one."""
         after, sent_to = place.stands_at(lane), place.sent_to(lane)
         limit = place.ends_at(lane) if sent_to is None else sent_to
         if sent_to is None:
             found = await self._feed.read(after, self._sizes.after(after))
-            return self._condemned.first_alike([c for c in found if limit is None or c.seq <= limit])
+            return self._condemned.first_alike(found if limit is None else up_to(limit, found))
         changes: list[Change] = []
         while after < sent_to:
             more = await self._feed.read(after, self._uplink.batch_max)
-            changes += [change for change in more if change.seq <= sent_to]
+            changes += up_to(sent_to, more)
             if not more:
                 break
             after = more[-1].seq
         return changes
 
-    async def _go(self, place: Place, leg: Leg, changes: list[Change]) -> float:
+    async def _go(self, place: Place, leg: Leg, changes: Sequence[Change]) -> float:
         picked = await self._picked(changes)
         if not picked:
             await self._feed.skip(self._uplink.id, leg)
@@ -144,7 +144,7 @@ class Drain:
             await self._feed.skip(self._uplink.id, Leg(leg.lane, leg.after, before))
         await self._feed.cut(self._uplink.id, leg.lane, before)
 
-    async def _picked(self, changes: list[Change]) -> list[Change]:
+    async def _picked(self, changes: Sequence[Change]) -> Sequence[Change]:
         only = self._uplink.only
         quantities = await self._feed.quantities() if only.quantities is not None else {}
         spaces = await self._feed.spaces() if only.spaces is not None else {}
@@ -253,7 +253,7 @@ class Drain:
         return delay_s
 
 
-def _end_of(place: Place, lane: Lane, changes: list[Change]) -> int | None:
+def _end_of(place: Place, lane: Lane, changes: Sequence[Change]) -> int | None:
     """Where the lane's next leg ends: as it was sent, at its last change, or at what is delivered; None where nothing waits."""
     sent_to = place.sent_to(lane)
     if sent_to is not None:

@@ -7,35 +7,56 @@ and the digest in the receipt proves that those bytes arrived.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
 import msgspec
 
 from gateway.model import Change
 from gateway.uplinks.feed import Identity
 
-_seq = attrgetter("seq")
+AT_ONCE = 250
+"""Changes that are encoded and digested while they are still in the processor's cache."""
+
+
+class _Element(msgspec.Struct, gc=False):
+    """A change as ``district.contract.ChangeRecord`` wants it, in this order."""
+
+    seq: int
+    key: str
+    revision: int
+    body: msgspec.Raw
+
+
+_encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
-    """One stretch (from_seq, to_seq] ready to send. ``seqs`` are those of the changes in it."""
+    """One stretch (from_seq, to_seq] ready to send, with the changes in it."""
 
     identity: Identity
     from_seq: int
     to_seq: int
-    seqs: tuple[int, ...]
+    changes: Sequence[Change]
     sha256: str
     body: bytes
     """Plain JSON; ``changes`` is the last key."""
 
+    @property
+    def seqs(self) -> tuple[int, ...]:
+        """Those of the changes, listed anew: few ask."""
+        return tuple([one.seq for one in self.changes])
+
 
 def encode(identity: Identity, from_seq: int, to_seq: int, changes: Sequence[Change]) -> EncodedBatch:
     """``changes`` lie in the range, in order of seq; holes are what a filter held back."""
-    array = b"[" + b",".join(map(_element, changes)) + b"]"
-    sha256 = hashlib.sha256(array).hexdigest()
+    digest = hashlib.sha256()
+    parts = []
+    for part in _array(changes):
+        digest.update(part)
+        parts.append(part)
+    sha256 = digest.hexdigest()
     head = msgspec.json.encode(
         {
             "site": identity.site,
@@ -46,10 +67,19 @@ def encode(identity: Identity, from_seq: int, to_seq: int, changes: Sequence[Cha
             "sha256": sha256,
         }
     )
-    body = head[:-1] + b',"changes":' + array + b"}"
-    return EncodedBatch(identity, from_seq, to_seq, tuple(map(_seq, changes)), sha256, body)
+    body = b"".join((head[:-1], b',"changes":', *parts, b"}"))
+    return EncodedBatch(identity, from_seq, to_seq, changes, sha256, body)
 
 
-def _element(change: Change) -> bytes:
-    key = msgspec.json.encode(change.key)
-    return b'{"seq":%d,"key":%s,"revision":%d,"body":%s}' % (change.seq, key, change.revision, change.body)
+def _array(changes: Sequence[Change]) -> Iterator[bytes]:
+    """The JSON array of all changes, in pieces."""
+    yield b"["
+    for at in range(0, len(changes), AT_ONCE):
+        if at:
+            yield b","
+        elements = [
+            _Element(one.seq, one.key, one.revision, msgspec.Raw(one.body))
+            for one in changes[at : at + AT_ONCE]
+        ]
+        yield _encoder.encode(elements)[1:-1]
+    yield b"]"

@@ -30,15 +30,12 @@ def chosen(
     only: UplinkFilter,
     quantities: Mapping[str, str],
     spaces: Mapping[str, str] | None = None,
-) -> list[Change]:
+) -> Sequence[Change]:
     """The changes that go up. ``quantities`` and ``spaces`` map points to theirs; ``only.spaces`` names every space that is
     wanted, those inside others too. An interval of a point that is not known goes up, since holding back what we cannot
     judge would lose it."""
-    wanted = [
-        change
-        for change in changes
-        if only.kinds is None or change.kind in ALWAYS or change.kind in only.kinds
-    ]
+    kinds = only.kinds
+    wanted = changes if kinds is None else [one for one in changes if one.kind in ALWAYS or one.kind in kinds]
     if only.quantities is None and only.periods is None and only.spaces is None:
         return wanted
     return [

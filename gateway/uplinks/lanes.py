@@ -83,8 +83,10 @@ class Condemned:
         """After trouble it may be another receiver, or one that was mended."""
         self._reasons.clear()
 
-    def first_alike(self, changes: Sequence[Change]) -> list[Change]:
+    def first_alike(self, changes: Sequence[Change]) -> Sequence[Change]:
         """The changes before the first condemned one; where that stands first, those condemned that follow one another."""
+        if not self._reasons:
+            return changes
         is_first = bool(changes) and changes[0].seq in self._reasons
         return list(takewhile(lambda change: (change.seq in self._reasons) is is_first, changes))
 
@@ -98,3 +100,10 @@ class Condemned:
 def half_of(changes: Sequence[Change]) -> int:
     """The seq at which a batch of two changes or more is halved."""
     return changes[len(changes) // 2 - 1].seq
+
+
+def up_to(limit: int, changes: Sequence[Change]) -> Sequence[Change]:
+    """Those of changes in order that are not behind ``limit``; nearly always all."""
+    if not changes or changes[-1].seq <= limit:
+        return changes
+    return [change for change in changes if change.seq <= limit]

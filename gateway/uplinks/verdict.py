@@ -130,14 +130,14 @@ def _of_receipt(reply: Reply, batch: EncodedBatch) -> Verdict:
         return _no_receipt(f"HTTP {reply.status} with JSON that is no receipt")
     sent = (
         batch.identity.site, batch.identity.gateway, batch.identity.epoch, batch.from_seq, batch.to_seq,
-        len(batch.seqs), batch.sha256,
+        len(batch.changes), batch.sha256,
     )  # fmt: skip
     echoed = (
         receipt.site, receipt.gateway, receipt.epoch, receipt.from_seq, receipt.to_seq, receipt.count, receipt.sha256,
     )  # fmt: skip
     if echoed != sent:
         return _no_receipt("a receipt of another batch")
-    sent_seqs = set(batch.seqs)
+    sent_seqs = set(batch.seqs) if receipt.rejected else set()
     refused = tuple((record.seq, record.reason) for record in receipt.rejected if record.seq in sent_seqs)
     # What was received before may have held more than this time: a filter was edited since.
     if len(refused) < len(receipt.rejected) and not receipt.duplicate:

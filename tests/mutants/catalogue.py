@@ -183,6 +183,13 @@ MUTANTS = (
         ("tests/store/test_retention.py",),
     ),
     Mutant(
+        "change_whose_columns_moved_up_is_an_old_row",
+        "gateway/store/changes.py",
+        "        return tuple(map(type, row[:-1])) == TYPES\n",
+        "        return True\n",
+        ("tests/store/test_changes.py",),
+    ),
+    Mutant(
         "undelivered_changes_are_pruned",
         "gateway/store/retention.py",
         "past = min((int(cursors.get(uplink, 0)) for uplink in uplinks), default=2**62)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from unittest.mock import patch
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_config.uplinks import UplinkFilter
+from gateway.model import Change
 from gateway.place import Place
 from gateway.store import changes, uplinks
 from gateway.uplinks.bounds import other_end
@@ -115,7 +117,7 @@ def asserted(life: Edited) -> None:
     assert (life.place.cursor, life.place.ranges) == (life.head(), ())
     assert set(life.district.effects.values()) <= {1}
     assert life.door.connection.execute("SELECT seq FROM dead_letter").fetchall() == []
-    passing = changes.read(life.door.connection, 0, 10_000)
+    passing: Sequence[Change] = changes.read(life.door.connection, 0, 10_000)
     for only in life.filters:
         passing = chosen(passing, only, {})
     assert {change.seq for change in passing} <= set(life.district.effects)

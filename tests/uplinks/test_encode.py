@@ -4,12 +4,13 @@ import gzip
 import hashlib
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from district import body
 from gateway.model import Change
-from gateway.uplinks.encode import encode
+from gateway.uplinks.encode import AT_ONCE, encode
 from gateway.uplinks.feed import Identity
 from tests.uplinks.memory import rows
 
@@ -26,6 +27,26 @@ def test_bodies_go_up_as_they_are_stored() -> None:
     stored = b'{"kind":  "site",\t"name": "\xe4\xb8\xad", "timezone": "UTC", "area_m2": 1.50}'
     batch = encode(IDENTITY, 0, 1, [Change(1, "site", "site", 1, stored)])
     assert stored in batch.body
+
+
+def written_out(change: Change) -> bytes:
+    """What a batch has held of a change since the first version."""
+    key = json.dumps(change.key, ensure_ascii=False).encode()
+    return b'{"seq":%d,"key":%s,"revision":%d,"body":%s}' % (change.seq, key, change.revision, change.body)
+
+
+@pytest.mark.parametrize("count", [0, 1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 2 * AT_ONCE, 2 * AT_ONCE + 7])
+def test_a_batch_is_the_same_bytes_in_every_version_however_long_it_is(count: int) -> None:
+    """What an older version began is sent again by a newer one, and its digest is known."""
+    changes = [
+        Change(2**31 + seq, "interval", f'15min/"空调"\\{seq}', seq % 3 + 1, b'{"value":%d.50}' % seq)
+        for seq in range(count)
+    ]
+    array = b"[" + b",".join(map(written_out, changes)) + b"]"
+    batch = encode(IDENTITY, 0, 2**32, changes)
+    assert batch.sha256 == hashlib.sha256(array).hexdigest()
+    head = b'{"site":"demo","gateway":"gw-1","epoch":"e-1","from_seq":0,"to_seq":4294967296,"sha256":"%s"'
+    assert batch.body == head % batch.sha256.encode() + b',"changes":' + array + b"}"
 
 
 def test_the_digest_is_over_the_changes_array() -> None:
