@@ -14,7 +14,6 @@ from pydantic import ValidationError
 
 from devices.profile import AnyProfile
 from devices.quantities import QUANTITIES, Kind
-from edge_config import dialect
 from edge_config.draft import Draft
 from edge_config.explain import sentence
 from edge_config.problems import DocPath, Finding, choices, nearest
@@ -70,6 +69,8 @@ def _libraries(path: DocPath) -> Iterator[Finding]:
 
 def _speech(uplink: NationalUplink, path: DocPath) -> Iterator[Finding]:
     """The dialect exists, and what differs fits into it."""
+    from edge_config import dialect  # only where a centre is spoken to
+
     known = dialect.names()
     if uplink.dialect not in known:
         otherwise = f"dialects are {choices(known)}"

@@ -6,7 +6,6 @@ all of one site travel together, so that one run of ``check`` shows everything.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +69,8 @@ def step(here: Any, part: str | int) -> Any:
 
 def nearest(word: object, known: Iterable[str], otherwise: str) -> str:
     """ "did you mean X?" when a known word is close, else ``otherwise``, which should name the choices."""
+    import difflib  # only where something is wrong: no process that runs need carry it
+
     close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else otherwise
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from edge_config.dialect import Dialect, with_changes
 from edge_config.hj212_factors import Factor
 from edge_config.section import Id, PointId, Port, Section, TopicPrefix
+
+if TYPE_CHECKING:
+    from edge_config.dialect import Dialect
 
 Receipt = Literal["batch", "record", "none"]
 
@@ -102,6 +104,8 @@ class NationalUplink(UplinkBase):
     @property
     def spoken(self) -> Dialect:
         """The dialect with what differs. Of a site that loaded; else as ``edge_config.dialect.with_changes``."""
+        from edge_config.dialect import with_changes  # only where a centre is spoken to
+
         return with_changes(self.dialect, self.differs)
 
     @property

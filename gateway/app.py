@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_config.schema import Bus, Device
 from edge_config.site import LoadedSite
@@ -27,16 +27,17 @@ from gateway.errors import ConfigError
 from gateway.metrics import health_of, registry_of
 from gateway.points import build_points
 from gateway.recovery.salvaging import salvage_waiting
-from gateway.sources.mqtt import BrokerSource, build_broker, mqtt_device, run_broker
-from gateway.sources.poll import build_bus, run_bus
-from gateway.sources.polled import AnyDevice
 from gateway.sources.recording import Recorder
-from gateway.sources.seam import Exchange
 from gateway.store import candidates
 from gateway.uplinks.national.figures import CentreMetrics
 from runtime import logs, memory
 from runtime.clock import Clock
 from runtime.health import HealthServer
+
+if TYPE_CHECKING:
+    from gateway.sources.mqtt import BrokerSource
+    from gateway.sources.polled import AnyDevice
+    from gateway.sources.seam import Exchange
 
 log = logs.get("collector")
 
@@ -47,7 +48,7 @@ async def collect(
     site: LoadedSite, clock: Clock, stop: asyncio.Event, recorder: Recorder | None = None
 ) -> None:
     """Run the collector until ``stop``. Raises ConfigError, StoreError or StoreLockedError when it cannot begin."""
-    brokers = {broker.id: _tapped(build_broker(site, broker), recorder) for broker in site.file.brokers}
+    brokers = _brokers(site, recorder)
     sources, points = _sources(site, brokers, recorder), build_points(site)
     async with AsyncExitStack() as stack:
         door = await stack.enter_async_context(Door(site, points, clock))
@@ -92,12 +93,23 @@ async def _run_until(
             task.cancel()
 
 
+def _brokers(site: LoadedSite, recorder: Recorder | None) -> dict[str, BrokerSource]:
+    """A site without a broker loads no MQTT (1.5 MB). Raises ConfigError for what cannot be used."""
+    if not site.file.brokers:
+        return {}
+    from gateway.sources.mqtt import build_broker
+
+    return {broker.id: _tapped(build_broker(site, broker), recorder) for broker in site.file.brokers}
+
+
 def _sources(
     site: LoadedSite, brokers: Mapping[str, BrokerSource], recorder: Recorder | None
 ) -> list[Source]:
     """Every bus and broker of the site, ready to run on a door. Raises ConfigError for what cannot be used."""
     sources: list[Source] = []
     for bus in site.file.buses:
+        from gateway.sources.poll import build_bus  # a site without a bus loads no Modbus (2 MB)
+
         devices, wire = build_bus(site, bus)
         wire = wire if recorder is None else recorder.wire(bus.id, wire)
         sources.append(partial(_bus, bus, devices, wire))
@@ -107,10 +119,14 @@ def _sources(
 
 
 async def _bus(bus: Bus, devices: Sequence[AnyDevice], wire: Exchange, door: Door) -> None:
+    from gateway.sources.poll import run_bus
+
     await run_bus(bus, devices, wire, door, door.clock)
 
 
 async def _broker(source: BrokerSource, door: Door) -> None:
+    from gateway.sources.mqtt import run_broker
+
     async def keep(found: list[Candidate]) -> None:
         await door.execute(lambda connection, _: candidates.put(connection, found))
 
@@ -124,6 +140,8 @@ def _tapped(source: BrokerSource, recorder: Recorder | None) -> BrokerSource:
 
 def _take_up(brokers: Mapping[str, BrokerSource], site: LoadedSite, device: Device) -> None:
     """A device that staff adopted, on its way to its broker."""
+    from gateway.sources.mqtt import mqtt_device
+
     brokers[str(device.broker)].arrivals.put_nowait(mqtt_device(site, device))
 
 

@@ -7,9 +7,9 @@ import logging
 from runtime.log_writer import LogWriter, stderr
 from runtime.memory import without
 
-with without(
-    "rich"
-):  # structlog takes it where it is installed: 8 MB and a tenth of a second for traces we never draw
+# structlog takes both where they are installed: rich is 8 MB and a tenth of a second for traces we never draw, greenlet 1 MB for
+# threads we have none of.
+with without("greenlet", "rich"):
     import structlog
 
 QUIET_LIBRARIES = {

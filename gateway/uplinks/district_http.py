@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import ssl
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-import httpx2
-
 from district.contract import REPLY_BYTES_MAX
 from gateway.errors import UplinkError
 from gateway.model import Change
 from gateway.uplinks.encode import EncodedBatch, encode
 from gateway.uplinks.feed import Identity
+from gateway.uplinks.http_post import POST_ERRORS, HttpConnection, ReplyTooLargeError
 from gateway.uplinks.packing import MAY_NOT_KNOW_ZSTD, Encoding, best, packed
 from gateway.uplinks.probe import Probe, probe_of
 from gateway.uplinks.sender import Stretch
@@ -33,8 +31,6 @@ from runtime import logs
 from runtime.clock import Clock
 
 CONNECT_S, TOTAL_S = 10.0, 60.0
-KEEP_ALIVE_S = 4.0
-"""Below what servers usually keep an idle connection for, so that none is used while the other side closes it."""
 KEY_LENGTH_MAX = 4096
 UNPROCESSABLE = 422
 """With which a district that could read a batch says that a record of it is no record."""
@@ -57,18 +53,10 @@ class DistrictHttp:
         self.url = url.rstrip("/") + "/batches"
         self._token_file = Path(token_file) if token_file else None
         self._total_s = total_s
-        self._tls, self._is_unproven = _tls_context(url), False
-        self._client = httpx2.AsyncClient(
-            verify=self._tls,
-            # Each of TCP and TLS has its own end, well before that of the whole: a handshake that is cut off from
-            # outside leaves its socket open.
-            timeout=httpx2.Timeout(total_s, connect=min(CONNECT_S, total_s / 3)),
-            limits=httpx2.Limits(
-                max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_S
-            ),
-            follow_redirects=False,
-            trust_env=False,  # the site file says where data goes, not the environment
-        )
+        self._is_unproven = False
+        # Each of TCP and TLS has its own end, well before that of the whole: a handshake that is cut off from outside
+        # leaves its socket open.
+        self._connection = HttpConnection(url, min(CONNECT_S, total_s / 3), total_s, REPLY_BYTES_MAX)
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,20 +64,22 @@ class DistrictHttp:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._connection.__aexit__(kind, error, trace)
 
     async def post(self, compressed: bytes, encoding: Encoding) -> Reply:
         """Send a body that is compressed as ``encoding`` says. Raises PostError when there is no reply to judge."""
         headers = {**HEADERS, "content-encoding": encoding, **self._authorization(compressed)}
         if self._is_unproven:
-            self._tls.load_default_certs()  # its authority may have been installed since
+            self._connection.trust_anew()  # its authority may have been installed since
         try:
             async with asyncio.timeout(self._total_s):
-                return await self._exchange(compressed, headers)
+                return await self._connection.post(self.url, compressed, headers)
         except TimeoutError as error:
             what = no_answer(f"no complete answer within {self._total_s:g} s", RECEIVER)
             raise PostError(what.trouble, what.message, what.cure) from error
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+        except ReplyTooLargeError as error:
+            raise PostError(Trouble.NOT_A_RECEIPT, str(error), "check the url of the uplink") from error
+        except POST_ERRORS as error:
             what = unreached(error, RECEIVER)
             self._is_unproven = what.trouble is Trouble.TLS
             raise PostError(what.trouble, what.message, what.cure) from error
@@ -104,24 +94,6 @@ class DistrictHttp:
             **({"authorization": "(signed by the key)"} if self._token_file else {}),
         }
         return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in named.items()), "", ""]).encode()
-
-    async def _exchange(self, compressed: bytes, headers: dict[str, str]) -> Reply:
-        async with self._client.stream("POST", self.url, content=compressed, headers=headers) as response:
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > REPLY_BYTES_MAX:
-                    raise PostError(
-                        Trouble.NOT_A_RECEIPT,
-                        f"the answer is larger than {REPLY_BYTES_MAX} bytes",
-                        "check the url of the uplink",
-                    )
-            return Reply(
-                response.status_code,
-                response.headers.get("content-type", ""),
-                response.headers.get("retry-after", ""),
-                bytes(body),
-            )
 
     def _authorization(self, compressed: bytes) -> dict[str, str]:
         """Signed with the key, read anew each time: a file that appears or changes needs no restart."""
@@ -227,10 +199,3 @@ def may_carry_key(url: str) -> bool:
     with suppress(ValueError):
         return ipaddress.ip_address(parts.hostname or "").is_loopback
     return False
-
-
-def _tls_context(url: str) -> ssl.SSLContext:
-    """The system's trusted certificates, where https is spoken; loading them costs memory, so not elsewhere."""
-    if urlsplit(url).scheme == "https":
-        return ssl.create_default_context()
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; never used for http

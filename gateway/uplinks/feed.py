@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gateway.model import Change, Quality
 from gateway.place import Content, Lane, Leg, Place, Range
-from gateway.query.views import DayRecords
+
+if TYPE_CHECKING:
+    from gateway.query.views import DayRecords
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,22 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from urllib.parse import urlencode, urlsplit
-
-import httpx2
+from urllib.parse import urlencode
 
 from edge_config.uplinks import LineProtocolUplink
 from gateway.errors import QueryError
 from gateway.model import Change
-from gateway.uplinks.district_http import (
-    CONNECT_S,
-    KEEP_ALIVE_S,
-    TOTAL_S,
-    may_carry_key,
-)
+from gateway.uplinks.district_http import CONNECT_S, TOTAL_S, may_carry_key
+from gateway.uplinks.http_post import POST_ERRORS, HttpConnection, ReplyTooLargeError
 from gateway.uplinks.kinds import Speaker
 from gateway.uplinks.line_delete import judged, requests, taken_back
 from gateway.uplinks.line_protocol import Facts, encode
@@ -56,9 +49,9 @@ class LineSender:
     """A database behind its wire."""
 
     def __init__(
-        self, uplink: LineProtocolUplink, speaker: Speaker, client: httpx2.AsyncClient, total_s: float
+        self, uplink: LineProtocolUplink, speaker: Speaker, connection: HttpConnection, total_s: float
     ) -> None:
-        self._uplink, self._speaker, self._client, self._total_s = uplink, speaker, client, total_s
+        self._uplink, self._speaker, self._connection, self._total_s = uplink, speaker, connection, total_s
         self._url = write_url(uplink)
         self.name = uplink.url
 
@@ -114,24 +107,15 @@ class LineSender:
         headers = {"accept-encoding": "identity", **headers, **authorization(self._uplink)}
         try:
             async with asyncio.timeout(self._total_s):
-                return await self._exchange(url, content, headers)
+                return await self._connection.post(url, content, headers)
         except TimeoutError as error:
             what = no_answer(f"no complete answer within {self._total_s:g} s", RECEIVER)
             raise WireFault(what.trouble, what.message, what.cure) from error
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+        except ReplyTooLargeError as error:
+            raise WireFault(Trouble.NOT_A_RECEIPT, str(error), "check the url of the uplink") from error
+        except POST_ERRORS as error:
             what = unreached(error, RECEIVER)
             raise WireFault(what.trouble, what.message, what.cure) from error
-
-    async def _exchange(self, url: str, content: bytes, headers: Mapping[str, str]) -> Reply:
-        async with self._client.stream("POST", url, content=content, headers=headers) as response:
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > REPLY_BYTES_MAX:
-                    wrong = f"the answer is larger than {REPLY_BYTES_MAX} bytes"
-                    raise WireFault(Trouble.NOT_A_RECEIPT, wrong, "check the url of the uplink")
-            kind, wait = (response.headers.get(key, "") for key in ("content-type", "retry-after"))
-            return Reply(response.status_code, kind, wait, bytes(body))
 
 
 def authorization(uplink: LineProtocolUplink) -> dict[str, str]:
@@ -156,14 +140,5 @@ async def line_sender(
     uplink: LineProtocolUplink, speaker: Speaker, total_s: float = TOTAL_S
 ) -> AsyncIterator[LineSender]:
     """The database, with its connection for as long as the context lasts."""
-    is_https = urlsplit(uplink.url).scheme == "https"
-    verify = ssl.create_default_context() if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_S)
-    async with httpx2.AsyncClient(
-        verify=verify,
-        timeout=httpx2.Timeout(total_s, connect=CONNECT_S),
-        limits=limits,
-        follow_redirects=False,
-        trust_env=False,  # the site file says where data goes, not the environment
-    ) as client:
-        yield LineSender(uplink, speaker, client, total_s)
+    async with HttpConnection(uplink.url, CONNECT_S, total_s, REPLY_BYTES_MAX) as connection:
+        yield LineSender(uplink, speaker, connection, total_s)
