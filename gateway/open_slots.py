@@ -276,13 +276,17 @@ class OpenSlots:
         dip from a reset, and not believe a register that only repeats itself for as long as a meter takes to begin: taken for a
         reset, all it has ever counted would flow when it is back. None while waiting."""
         newest, pending = self._samples[-1], self._pending
-        if newest.at in spec.replaced or rise(spec, newest, sample) is not None:
+        goes_on = (
+            pending is not None and pending.steps <= sample.steps and not spec.is_too_fast(pending, sample)
+        )
+        # What goes on from a register that no rollover explained is none either, however much time has passed since.
+        if newest.at in spec.replaced or (not goes_on and rise(spec, newest, sample) is not None):
             self._drop_pending()
             return sample
         if newest.steps - sample.steps == 1:
             self._drop_pending()
             return Sample(sample.at, newest.steps, sample.tolerance_ms)
-        if pending is None or sample.steps < pending.steps or spec.is_too_fast(pending, sample):
+        if pending is None or not goes_on:
             self._drop_pending()  # nobody went on from there: it was a dip, and this may be another
             self._pending = sample
             return None

@@ -65,9 +65,20 @@ async def _adopt(door: Door, adoption: Adoption, command: Command) -> dict[str, 
 
 async def _replace_meter(door: Door, command: Command) -> dict[str, Any]:
     """换表: the registers of a meter that was changed for another; the next reading is not judged by the old one's."""
-    now = door.clock.best_ms()
+    now, is_trusted = door.clock.best_ms(), door.clock.is_trusted
+
+    def replaced(
+        connection: sqlite3.Connection, accounts: Accounts, command: Command, now: int
+    ) -> dict[str, Any]:
+        if not is_trusted:  # the readings around it would later stand elsewhere in time, and it would not
+            raise ControlError(
+                "网关的时钟还没有校准, 换表请在时间同步后登记; the gateway does not know the time yet, "
+                "tell of the replacement once its clock is right"
+            )
+        return replace_meter(connection, accounts, command, now)
+
     answer = await door.execute(
-        lambda connection, accounts: _once(connection, accounts, command, now, replace_meter)
+        lambda connection, accounts: _once(connection, accounts, command, now, replaced)
     )
     door.forget(answer["points"])
     return answer

@@ -98,6 +98,20 @@ async def test_a_command_is_dated_by_the_best_guess_where_the_wall_clock_lost_it
         assert answer["acknowledged_at"] > newest - 86_400_000
 
 
+async def test_a_replacement_waits_until_the_time_is_known_and_its_answer_does_not(site: LoadedSite) -> None:
+    registers = {name: {"final": "1000.1", "initial": "2"} for name in ("energy_import", "energy_export")}
+    at = SystemClock().now_ms() - 60_000
+    async with collector(site) as door:
+        await open_event(door, site)
+        first = await send(site, "k1", "replace_meter", "main-e", at=at, registers=registers)
+    async with collector(site, LostClock()) as door:
+        assert not door.clock.is_trusted
+        assert await send(site, "k1", "replace_meter", "main-e", at=at, registers=registers) == first
+        with pytest.raises(ControlError, match="does not know the time yet"):
+            await send(site, "k2", "replace_meter", "main-e", at=door.clock.best_ms(), registers=registers)
+    assert rows(site, "SELECT count(*) FROM replacement") == [(2,)]
+
+
 async def test_an_event_that_does_not_exist_is_refused_in_words(site: LoadedSite) -> None:
     async with collector(site):
         with pytest.raises(ControlError, match="there is no event nope"):

@@ -64,6 +64,17 @@ def test_a_meter_that_says_nought_while_it_begins_has_not_been_reset() -> None:
     assert (closed.steps, len(slots.dips), slots.resets) == (15, 4, [])
 
 
+def test_a_reset_near_the_registers_end_stays_one_however_long_it_stands_still() -> None:
+    spec = CounterSpec("m.energy_import", modulus=10_000, rise_max_per_ms=17 / MINUTE)
+    slots = OpenSlots(spec, MINUTE, sample(0, 9_900))
+    for minute in range(
+        8, 14
+    ):  # 147 steps are too many for 8 minutes, and not for 9
+        slots.add(sample(minute, 47))
+    (closed,) = slots.add(sample(15, 47))
+    assert (closed.steps, len(slots.resets)) == (0, 1)
+
+
 def test_a_new_register_that_stands_still_is_a_reset_and_measured_from_its_first_sample() -> None:
     slots = OpenSlots(SPEC, MINUTE, sample(0, 5000))
     for minute in range(5, 19):
@@ -164,7 +175,7 @@ def test_silence_expires_a_day_of_slots_at_a_time() -> None:
 
 
 def test_a_fall_from_which_nobody_could_have_risen_so_fast_was_a_dip() -> None:
-    spec = CounterSpec("m.e", rise_max_per_ms=10 / MINUTE)
+    spec = CounterSpec("m.e", rise_max_per_ms=17 / MINUTE)
     slots = OpenSlots(spec, MINUTE, sample(0, 90_000))  # the very first reading is garbage
     for minute, steps in ((1, 0), (2, 5_000), (3, 5_001)):
         slots.add(sample(minute, steps))
