@@ -67,9 +67,7 @@ def test_a_meter_that_says_nought_while_it_begins_has_not_been_reset() -> None:
 def test_a_reset_near_the_registers_end_stays_one_however_long_it_stands_still() -> None:
     spec = CounterSpec("m.energy_import", modulus=10_000, rise_max_per_ms=17 / MINUTE)
     slots = OpenSlots(spec, MINUTE, sample(0, 9_900))
-    for minute in range(
-        8, 14
-    ):  # 147 steps are too many for 8 minutes, and not for 9
+    for minute in range(8, 14):  # 147 steps are too many for 8 minutes, and not for 9
         slots.add(sample(minute, 47))
     (closed,) = slots.add(sample(15, 47))
     assert (closed.steps, len(slots.resets)) == (0, 1)
