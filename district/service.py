@@ -18,6 +18,7 @@ from district.contract import Enrolled, Fault, Receipt
 from district.keys import Signed
 from district.metrics import Metrics
 from district.parcel import Parcel
+from district.queue.standing import QueueStanding
 from district.rates import BATCHES, ENROLMENTS, Buckets
 from district.records import Batch
 from district.refusal import DistrictError, Refusal
@@ -126,6 +127,15 @@ class Service:
             return await loop.run_in_executor(self._readers, self._ask, question)
         except DatabaseTrouble as error:
             raise self._unavailable("the database did not answer", error) from error
+
+    @property
+    def is_tiered(self) -> bool:
+        """There are districts above, or a queue in front."""
+        return self.onward is not None
+
+    async def queue(self) -> QueueStanding | None:
+        """How the queue that batches go through stands; None: they have their effect at once."""
+        return None
 
     async def apart(self, work: Callable[[A], T], value: A) -> T:
         """Run ``work``, which writes, in a thread that may."""

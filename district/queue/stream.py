@@ -22,6 +22,7 @@ from nats.js.errors import NotFoundError
 from district.contract import Fault
 from district.parcel import Parcel
 from district.queue.setting import QueueSetting
+from district.queue.standing import QueueStanding
 from district.records import Batch
 from district.refusal import DistrictError, Refusal
 from runtime import logs
@@ -32,6 +33,7 @@ LANES = 8
 DUPLICATES_S = 600.0
 """How long the cluster knows a batch again; after that the database does."""
 CONNECT_S, PUBLISH_S, FETCH_S, ACK_S = 10.0, 10.0, 5.0, 10.0
+LOOK_S = 2.0
 ACK_WAIT_S, BEAT_S = 20.0, 5.0
 """When a consumer's silence means that it died, and how often one that is at work says so."""
 HEAD_BYTES = 4096
@@ -157,6 +159,17 @@ class Stream:
     async def count(self) -> int:
         """Batches that wait or are in hand."""
         return int((await self._js.stream_info(STREAM)).state.messages)
+
+    async def standing(self) -> QueueStanding:
+        """What the cluster says of the stream within 2 s; a server that is up without a quorum does not say."""
+        if not self._client.is_connected:
+            return QueueStanding(is_reachable=False)
+        try:
+            async with asyncio.timeout(LOOK_S):
+                state = (await self._js.stream_info(STREAM)).state
+        except (NatsError, OSError):
+            return QueueStanding(is_reachable=False)
+        return QueueStanding(True, int(state.messages), int(state.bytes))
 
     async def _subscribe(self, lane: int) -> JetStreamContext.PullSubscription:
         return await self._js.pull_subscribe(

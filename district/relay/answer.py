@@ -15,9 +15,27 @@ from district import body
 from district.contract import Fault, Problem, Receipt
 from district.relay.limits import RETRY_AFTER_S_MAX
 from district.relay.outbox import Kept
+from district.relay.trouble import Trouble
 
 STOPS = frozenset({Fault.FENCED, Fault.CLONED, Fault.COVERED})
-OF_ONE_LANE = frozenset({Fault.FORBIDDEN, Fault.INVALID, Fault.DAMAGED, Fault.TOO_LARGE})
+OF_ONE_LANE = frozenset(
+    {
+        Trouble.UNAUTHORIZED, Trouble.FORBIDDEN, Trouble.DAMAGED, Trouble.REFUSED, Trouble.FENCED, Trouble.CLONED,
+        Trouble.COVERED,
+    }
+)  # fmt: skip
+"""UNAUTHORIZED too: a key opens the schools it was enrolled for, and one that is not among them holds up no other."""
+_OF_FAULT = {
+    Fault.INVALID: Trouble.REFUSED,
+    Fault.DAMAGED: Trouble.DAMAGED,
+    Fault.TOO_LARGE: Trouble.REFUSED,
+    Fault.UNAUTHORIZED: Trouble.UNAUTHORIZED,
+    Fault.FORBIDDEN: Trouble.FORBIDDEN,
+    Fault.NOT_FOUND: Trouble.NOT_FOUND,
+    Fault.TOO_MANY: Trouble.BUSY,
+    Fault.UNAVAILABLE: Trouble.SERVER_ERROR,
+}
+_OF_STATUS = {404: Trouble.NOT_FOUND, 408: Trouble.BUSY, 429: Trouble.BUSY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +61,16 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Send the same bytes later. ``is_general``: nothing else would fare better at this upstream now."""
+    """Send the same bytes later."""
 
+    trouble: Trouble
     detail: str
-    is_general: bool
     retry_after_s: float = 0.0
+
+    @property
+    def is_general(self) -> bool:
+        """Nothing else would fare better at this upstream now."""
+        return self.trouble not in OF_ONE_LANE
 
 
 Outcome = Taken | Stop | Wait
@@ -58,13 +81,20 @@ def judge(reply: Reply, kept: Kept, now_ms: int) -> Outcome:
     if 200 <= reply.status < 300:
         return _of_receipt(reply, kept)
     problem = _problem(reply)
+    wait_s = _retry_after_s(reply.retry_after, now_ms)
     if problem is None:
         detail = f"HTTP {reply.status} without a district's answer shape"
-        return Wait(detail, is_general=True, retry_after_s=_retry_after_s(reply.retry_after, now_ms))
+        return Wait(_of_stranger(reply.status), detail, wait_s)
     if problem.error in STOPS:
         return Stop(problem.error, problem.detail)
-    wait_s = _retry_after_s(reply.retry_after, now_ms)
-    return Wait(f"{problem.error}: {problem.detail}", problem.error not in OF_ONE_LANE, wait_s)
+    return Wait(_OF_FAULT[problem.error], f"{problem.error}: {problem.detail}", wait_s)
+
+
+def _of_stranger(status: int) -> Trouble:
+    """Of an answer in no district's words: a proxy's, a portal's, another program's."""
+    if status >= 500:
+        return Trouble.SERVER_ERROR
+    return _OF_STATUS.get(status, Trouble.NOT_A_RECEIPT)
 
 
 def _of_receipt(reply: Reply, kept: Kept) -> Outcome:
@@ -91,7 +121,7 @@ def _seqs(kept: Kept) -> set[int]:
 
 
 def _no_receipt(what: str) -> Wait:
-    return Wait(f"the answer is {what}; check the URL and what stands in between", is_general=True)
+    return Wait(Trouble.NOT_A_RECEIPT, f"the answer is {what}; check the URL and what stands in between")
 
 
 def _is_json(reply: Reply) -> bool:

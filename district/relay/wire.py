@@ -22,12 +22,17 @@ from district.contract import REPLY_BYTES_MAX
 from district.relay.answer import Reply
 from district.relay.limits import AT_ONCE, CONNECT_S, TOTAL_S
 from district.relay.outbox import Kept
+from district.relay.trouble import Trouble
 
 KEEP_ALIVE_S = 4.0
 
 
 class NoAnswer(Exception):  # noqa: N818 - nobody's mistake
     """Nothing that can be judged came back, or nothing could be sent; the message says what a person can do."""
+
+    def __init__(self, message: str, trouble: Trouble = Trouble.NO_ANSWER) -> None:
+        super().__init__(message)
+        self.trouble = trouble
 
 
 class UpstreamHttp:
@@ -78,7 +83,10 @@ class UpstreamHttp:
             async for chunk in response.aiter_raw():
                 answer += chunk
                 if len(answer) > REPLY_BYTES_MAX:
-                    raise NoAnswer(f"the answer is larger than {REPLY_BYTES_MAX} bytes; check the URL")
+                    raise NoAnswer(
+                        f"the answer is larger than {REPLY_BYTES_MAX} bytes; check the URL",
+                        Trouble.NOT_A_RECEIPT,
+                    )
             named = response.headers
             return Reply(
                 response.status_code,
@@ -90,15 +98,21 @@ class UpstreamHttp:
     def _authorization(self, kept: Kept) -> str:
         """The key is read anew each time: a file that appears or changes needs no restart."""
         if not may_carry_data(self.url):
-            raise NoAnswer("data is not sent over http:// to another machine; write https:// in --relay-to")
+            raise NoAnswer(
+                "data is not sent over http:// to another machine; write https:// in --relay-to",
+                Trouble.TOKEN,
+            )
         try:
             key = self._key_file.read_text("utf-8").strip()
         except (OSError, ValueError) as error:
-            raise NoAnswer(f"cannot read the relay's key file {self._key_file}: {error}") from error
+            raise NoAnswer(
+                f"cannot read the relay's key file {self._key_file}: {error}", Trouble.TOKEN
+            ) from error
         signed = keys.relay_authorization(key, kept.site, kept.gateway, kept.parcel.raw)
         if signed is None:
             raise NoAnswer(
-                f"{self._key_file} does not hold a relay's key; it is the one line `district enrol-relay` prints above"
+                f"{self._key_file} does not hold a relay's key; it is the one line `district enrol-relay` prints above",
+                Trouble.TOKEN,
             )
         return signed
 

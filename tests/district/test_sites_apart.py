@@ -22,6 +22,7 @@ from district.parcel import Parcel
 from district.queue import refused
 from district.relay import outbox, upkeep
 from district.relay.outbox import Onward
+from district.relay.trouble import Trouble
 from district.store import points, postgres_schema, relays
 from district.store.database import Database, open_database
 from district.store.postgres import SLOTS, PostgresConnection, _from_staging, _upsert
@@ -132,7 +133,8 @@ def a_relays_life(store: Database) -> None:
         assert outbox.claim(connection, lane, "me", NOW)
         kept = outbox.oldest(connection, lane)
         assert kept is not None
-        outbox.stop(connection, lane, kept, Fault.CLONED, "x")
+        outbox.note_trouble(connection, lane, kept, Trouble.BUSY, "x", NOW)
+        outbox.stop(connection, lane, kept, Fault.CLONED, "x", NOW)
         assert upkeep.resume(connection, "demo", "gw-1", "city") == 1
         refused = [Rejected(seq=kept.to_seq, reason="x")]
         receipt = Receipt(
