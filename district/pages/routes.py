@@ -130,6 +130,6 @@ def _upstreams(router: APIRouter, service: Service, view: TiersView) -> None:
             return refused(reader, request, "unavailable", refusal.status)
         return page(
             "upstreams.html", reader, request, tiers=tiers, names=names, batches=batches,
-            zone=school_reads.DISTRICT_ZONE, waiting_max=service.onward.bytes_max if service.onward else None,
+            zone=school_reads.DISTRICT_ZONE.key, waiting_max=service.onward.bytes_max if service.onward else None,
             rows_max=POINTS_MAX,
         )  # fmt: skip
