@@ -18,7 +18,8 @@ def notices(tiers: Tiers, reader: Reader) -> list[str]:
 
 def _of_upstream(one: UpstreamStanding, reader: Reader) -> str:
     wrong = [gateway for gateway in one.concerned if gateway.is_wrong(reader.now)]
-    cause = reader.t(f"trouble_{one.trouble if one.is_general else wrong[0].trouble}")
+    causes = {one.trouble} if one.is_general else {gateway.trouble for gateway in wrong}
+    cause = reader.t(f"trouble_{causes.pop()}" if len(causes) == 1 else "several_causes")
     oldest = min(gateway.oldest_at for gateway in wrong if gateway.oldest_at is not None)
     word = "notice_upstream" if one.is_general else "notice_gateways"
     return reader.t(

@@ -42,7 +42,8 @@ class GatewayStanding:
 @dataclass(frozen=True, slots=True)
 class UpstreamStanding:
     """One district above. ``trouble`` is one that all gateways share where there is such, else the oldest of one gateway;
-    ``concerned`` are the gateways that have something waiting, missing or refused there."""
+    ``concerned`` are the gateways that have something waiting, missing or refused there, the most
+    urgent first."""
 
     name: str
     gateways: int
@@ -96,8 +97,16 @@ def _upstream(name: str, cursors: Sequence[Standing]) -> UpstreamStanding:
         stopped=sum(one.is_stopped for one in gateways),
         lacking=sum(one.lacking for one in gateways),
         rejected=sum(one.rejected for one in gateways),
-        concerned=tuple(one for one in gateways if one.waiting or one.lacking or one.rejected),
+        concerned=tuple(
+            sorted((one for one in gateways if one.waiting or one.lacking or one.rejected), key=_urgency)
+        ),
     )
+
+
+def _urgency(one: GatewayStanding) -> tuple[bool, bool, float, str, str]:
+    """Stopped ones first, then those in trouble, then what waits longest."""
+    oldest = float("inf") if one.oldest_at is None else one.oldest_at
+    return not one.is_stopped, one.trouble is None, oldest, one.site, one.gateway
 
 
 def _gateway(epochs: Sequence[Standing]) -> GatewayStanding:
