@@ -38,14 +38,17 @@ def standings(connection: Connection) -> list[Standing]:
     """Every cursor, of all sites."""
     found = connection.rows(
         "SELECT c.site_id, c.gateway_id, c.epoch, c.upstream, count(b.number),"
-        " CAST(coalesce(sum(b.bytes), 0) AS BIGINT), min(b.at), c.delivered_at, c.lacking,"
+        # The counts are read off the index; only of the oldest is the row itself looked up.
+        " CAST(coalesce(sum(b.bytes), 0) AS BIGINT), (SELECT o.at FROM relay_batch o WHERE o.site_id = c.site_id"
+        " AND o.gateway_id = c.gateway_id AND o.epoch = c.epoch AND o.number > c.number ORDER BY o.number LIMIT 1),"
+        " c.delivered_at, c.lacking,"
         " (SELECT count(*) FROM relay_rejected r WHERE r.site_id = c.site_id AND r.gateway_id = c.gateway_id"
         " AND r.epoch = c.epoch AND r.upstream = c.upstream), c.stopped_for, c.detail,"
         " coalesce(c.stopped_for, c.trouble), c.trouble_since"
         " FROM relay_cursor c LEFT JOIN relay_batch b ON b.site_id = c.site_id AND b.gateway_id = c.gateway_id"
         " AND b.epoch = c.epoch AND b.number > c.number"
         " GROUP BY c.site_id, c.gateway_id, c.epoch, c.upstream, c.delivered_at, c.lacking, c.stopped_for, c.detail,"
-        " c.trouble, c.trouble_since"
+        " c.trouble, c.trouble_since, c.number"
         " ORDER BY c.upstream, c.site_id, c.gateway_id, c.epoch"
     )
     return [Standing(*row) for row in found]

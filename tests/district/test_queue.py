@@ -247,3 +247,29 @@ async def test_without_a_cluster_it_says_which_option(monkeypatch: pytest.Monkey
     monkeypatch.setattr(streams, "CONNECT_S", 1.0)
     with pytest.raises(DistrictError, match="check --ingest"):
         await Stream.opened(QueueSetting((f"nats://127.0.0.1:{free_port()}",)))
+
+
+async def test_health_says_what_waits_and_that_a_cluster_without_a_quorum_does_not_answer(
+    nats: Cluster, tmp_path: Path
+) -> None:
+    where = tmp_path / "district.db"
+    key = campus.enrolled(where)
+    raw = campus.batch([campus.site()])
+    async with web(where, nats) as client:
+        await upload(client, key, [raw])
+        said = (await client.get("/healthz")).json()
+        assert said["queue"]["reachable"] is True
+        assert said["queue"]["waiting_batches"] == 1
+        assert said["queue"]["waiting_bytes"] >= len(raw)
+        assert said["queue"]["refused_batches"] == 0
+        for n in range(2):
+            nats.kill(n)
+        while (reply := await client.get("/healthz")).status_code == 200:
+            await asyncio.sleep(0.05)
+        assert reply.json()["problems"] == ["the queue does not answer"]
+        assert reply.json()["queue"] == {"reachable": False, "refused_batches": 0}
+        for n in range(2):
+            nats.start(n)
+        while (reply := await client.get("/healthz")).status_code == 503:
+            await asyncio.sleep(0.05)
+        assert reply.json()["queue"]["waiting_batches"] == 1

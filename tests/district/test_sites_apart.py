@@ -41,6 +41,8 @@ ACROSS |= {
     *(("relays", name) for name in ("digests", "sites_of")),
     *(("outbox", name) for name in ("upstreams", "lanes_with_work")),
     *(("upkeep", name) for name in ("standings", "lanes")),
+    *(("refused", name) for name in ("count", "newest")),
+    ("tier_reads", "names"),
 }
 """What concerns a relay as a whole: how it stands, and the key it has for several sites."""
 FILE_ONLY = {("hub", "take_role"), ("hub", "site_of")}
@@ -183,7 +185,7 @@ async def a_life(district: District) -> None:
         "/totals",
     )
     exports = ("/reports/schools.csv", "/schools/demo/days.csv", "/schools/demo/intervals.csv")
-    shown = ("/", "/schools/demo", "/reports", *exports)
+    shown = ("/", "/schools/demo", "/reports", "/upstreams", *exports)
     for path in (*shown, "/v1/sites", "/healthz", *(of_demo + page for page in pages)):
         assert (await district.client.get(path)).status_code == 200
     with closing(open_database(district.where)) as store:
@@ -193,6 +195,9 @@ async def a_life(district: District) -> None:
         with store.transaction() as connection:
             problem = Problem(error=Fault.CLONED, detail="x")
             refused.keep(connection, parse(campus.envelope([], 0, 1)), Parcel(b"x", ""), problem, NOW)
+            (batch,) = refused.newest(connection)
+            assert refused.one(connection, batch.name) == (Parcel(b"x", ""), "cloned")
+            assert refused.forget(connection, batch.name)
         enrolment.rotate(store, "demo", "gw-2", NOW, 10)
         (old, _) = enrolment.keys_in_force(store, "demo", "gw-2", NOW)
         enrolment.revoke(store, "demo", "gw-2", old.key_id, NOW)

@@ -157,7 +157,8 @@ async def test_the_page_says_what_waits_why_and_what_to_do_in_both_languages(rel
     page = await shown(relaying, "/upstreams")
     for text in (
         "转发受阻", "上级平台收到过同一段的另一种内容", "上级平台不收这一批", "自 11-22 周日 14:00 起", "&lt;b&gt;(0, 2]",
-        "campus-gateway district relay resume --database PATH demo gw-1 city", "relay drop --database PATH demo gw-1 e-1 city", "示例中学",
+        "campus-gateway district relay resume --database PATH demo gw-1 city", "relay drop --database PATH demo gw-1 e-1 city",
+        "示例中学",
     ):  # fmt: skip
         assert text in page
     english = await shown(relaying, "/upstreams?lang=en")
