@@ -7,15 +7,11 @@ to wait, for everything else. A body is never altered here, so a batch that is c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-
-from pydantic import ValidationError
 
 from district import body
-from district.contract import Fault, Problem, Receipt
-from district.relay.limits import RETRY_AFTER_S_MAX
+from district.contract import Fault, Receipt
+from district.contract.answers import Reply, Sent, Trouble, problem_of, receipt_of, retry_after_s
 from district.relay.outbox import Kept
-from district.relay.trouble import Trouble
 
 STOPS = frozenset({Fault.FENCED, Fault.CLONED, Fault.COVERED})
 OF_ONE_LANE = frozenset(
@@ -36,16 +32,6 @@ _OF_FAULT = {
     Fault.UNAVAILABLE: Trouble.SERVER_ERROR,
 }
 _OF_STATUS = {404: Trouble.NOT_FOUND, 408: Trouble.BUSY, 429: Trouble.BUSY}
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came back over HTTP. ``retry_after`` is the header as sent, empty when there is none."""
-
-    status: int
-    content_type: str
-    retry_after: str
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +66,8 @@ def judge(reply: Reply, kept: Kept, now_ms: int) -> Outcome:
     """``now_ms`` is only for a Retry-After that names a date."""
     if 200 <= reply.status < 300:
         return _of_receipt(reply, kept)
-    problem = _problem(reply)
-    wait_s = _retry_after_s(reply.retry_after, now_ms)
+    problem = problem_of(reply)
+    wait_s = retry_after_s(reply, now_ms)
     if problem is None:
         detail = f"HTTP {reply.status} without a district's answer shape"
         return Wait(_of_stranger(reply.status), detail, wait_s)
@@ -98,52 +84,13 @@ def _of_stranger(status: int) -> Trouble:
 
 
 def _of_receipt(reply: Reply, kept: Kept) -> Outcome:
-    if not _is_json(reply):
-        return _no_receipt(f"HTTP {reply.status} with {reply.content_type or 'no content type'}")
-    try:
-        receipt = Receipt.model_validate_json(reply.body)
-    except ValidationError:
-        return _no_receipt(f"HTTP {reply.status} with JSON that is no receipt")
-    sent = (kept.site, kept.gateway, kept.epoch, kept.from_seq, kept.to_seq, kept.count, kept.sha256)
-    echoed = (
-        receipt.site, receipt.gateway, receipt.epoch, receipt.from_seq, receipt.to_seq, receipt.count, receipt.sha256,
-    )  # fmt: skip
-    if echoed != sent:
-        return _no_receipt("a receipt of another batch")
-    if receipt.rejected and not {one.seq for one in receipt.rejected} <= _seqs(kept):
-        return _no_receipt("a receipt that refuses records which were not sent")
-    return Taken(receipt)
+    sent = Sent(kept.site, kept.gateway, kept.epoch, kept.from_seq, kept.to_seq, kept.count, kept.sha256)
+    found = receipt_of(reply, sent, lambda: _seqs(kept))
+    if isinstance(found, str):
+        return Wait(Trouble.NOT_A_RECEIPT, f"the answer is {found}; check the URL and what stands in between")
+    return Taken(found)
 
 
 def _seqs(kept: Kept) -> set[int]:
     batch = body.parse(body.inflate(kept.parcel.raw, kept.parcel.encoding))
     return {change.seq for change in batch.changes}
-
-
-def _no_receipt(what: str) -> Wait:
-    return Wait(Trouble.NOT_A_RECEIPT, f"the answer is {what}; check the URL and what stands in between")
-
-
-def _is_json(reply: Reply) -> bool:
-    return reply.content_type.partition(";")[0].strip().lower() == "application/json"
-
-
-def _problem(reply: Reply) -> Problem | None:
-    if not _is_json(reply):
-        return None
-    try:
-        return Problem.model_validate_json(reply.body)
-    except ValidationError:
-        return None
-
-
-def _retry_after_s(text: str, now_ms: int) -> float:
-    """Seconds to wait by the Retry-After header, at most an hour; 0 when it is absent, past or nonsense."""
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), RETRY_AFTER_S_MAX)
-    try:
-        wait = parsedate_to_datetime(text).timestamp() - now_ms / 1000
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
-    return min(max(wait, 0.0), RETRY_AFTER_S_MAX)

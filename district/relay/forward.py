@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from district.contract.answers import Reply
 from district.refusal import Refusal
 from district.relay import limits, outbox
-from district.relay.answer import Outcome, Reply, Stop, Taken, Wait, judge
+from district.relay.answer import Outcome, Stop, Taken, Wait, judge
 from district.relay.outbox import Kept, Lane
 from district.relay.wire import NoAnswer
 from district.store.database import Connection, DatabaseTrouble

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from district.contract import RECEIVED_MAX, Fault, Receipt
+from district.contract.answers import Trouble
 from district.parcel import Parcel
 from district.records import Batch
 from district.refusal import Refusal
 from district.relay.limits import CLAIM_MS, DETAIL_MAX, FULL_RETRY_S, LANES_MAX
-from district.relay.trouble import Trouble
 from district.store import gateways
 from district.store.database import Connection
 from district.store.ranges import Range, without

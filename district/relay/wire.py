@@ -19,10 +19,9 @@ import httpx2
 
 from district import keys
 from district.contract import REPLY_BYTES_MAX
-from district.relay.answer import Reply
+from district.contract.answers import Reply, Trouble
 from district.relay.limits import AT_ONCE, CONNECT_S, TOTAL_S
 from district.relay.outbox import Kept
-from district.relay.trouble import Trouble
 
 KEEP_ALIVE_S = 4.0
 

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from district.contract import Fault
+from district.contract.answers import Reply, Trouble
 from district.parcel import Parcel
-from district.relay.answer import Reply, Stop, Taken, Wait, judge
+from district.relay.answer import Stop, Taken, Wait, judge
 from district.relay.outbox import Kept
-from district.relay.trouble import Trouble
 from tests.district import campus
 from tests.district.campus import NOW
 

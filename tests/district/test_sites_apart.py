@@ -18,13 +18,14 @@ import district as room
 from district import enrolment
 from district.body import parse
 from district.contract import Fault, Problem, Receipt, Rejected
+from district.contract.answers import Trouble
 from district.parcel import Parcel
 from district.queue import refused
 from district.relay import outbox, upkeep
 from district.relay.outbox import Onward
-from district.relay.trouble import Trouble
-from district.store import points, postgres_schema, relays
+from district.store import held_keys, points, postgres_schema, relays
 from district.store.database import Database, open_database
+from district.store.held_keys import OF_RELAYS
 from district.store.postgres import SLOTS, PostgresConnection, _from_staging, _upsert
 from tests.district import campus
 from tests.district.campus import METER, NOW, WATER
@@ -151,7 +152,7 @@ def a_relays_life(store: Database) -> None:
     with store.transaction() as connection:
         (sha256,) = connection.rows("SELECT sha256 FROM relay_key WHERE site_id = 'demo'")[0]
         (key_id,) = connection.rows("SELECT key_id FROM relay_key WHERE site_id = 'demo'")[0]
-        assert relays.key_digest(connection, "demo", "below", key_id, NOW) == sha256
+        assert held_keys.digest_in_force(connection, OF_RELAYS, "demo", "below", key_id, NOW) == sha256
     relays.extend(store, "below", key_id, ["other"], NOW)
     assert relays.revoke(store, "below", [], NOW) == 2
 

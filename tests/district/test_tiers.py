@@ -13,12 +13,12 @@ import pytest
 from district.app import create_app
 from district.body import inflate, parse
 from district.contract import Fault, Problem, Receipt
+from district.contract.answers import Trouble
 from district.parcel import Parcel
 from district.queue import refused
 from district.queue.standing import QueueStanding
 from district.relay import outbox, upkeep
 from district.relay.outbox import Onward
-from district.relay.trouble import Trouble
 from district.service import Service
 from district.store.database import open_database
 from district.tiers import HELD_S
