@@ -7,13 +7,9 @@ read past its bound. Time-outs are real seconds whatever the process's clock doe
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import ssl
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 import httpx2
 
@@ -22,6 +18,7 @@ from district.contract import REPLY_BYTES_MAX
 from district.contract.answers import Reply, Trouble
 from district.relay.limits import AT_ONCE, CONNECT_S, TOTAL_S
 from district.relay.outbox import Kept
+from runtime.addresses import may_carry_secrets, tls_context
 
 KEEP_ALIVE_S = 4.0
 
@@ -40,9 +37,8 @@ class UpstreamHttp:
     def __init__(self, url: str, key_file: Path, total_s: float = TOTAL_S) -> None:
         self.url = url.rstrip("/") + "/batches"
         self._key_file, self._total_s = key_file, total_s
-        is_https = urlsplit(url).scheme == "https"
         self._client = httpx2.AsyncClient(
-            verify=ssl.create_default_context() if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            verify=tls_context(url),
             timeout=httpx2.Timeout(total_s, connect=CONNECT_S),
             limits=httpx2.Limits(
                 max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=KEEP_ALIVE_S
@@ -96,7 +92,7 @@ class UpstreamHttp:
 
     def _authorization(self, kept: Kept) -> str:
         """The key is read anew each time: a file that appears or changes needs no restart."""
-        if not may_carry_data(self.url):
+        if not may_carry_secrets(self.url):
             raise NoAnswer(
                 "data is not sent over http:// to another machine; write https:// in --relay-to",
                 Trouble.TOKEN,
@@ -114,13 +110,3 @@ class UpstreamHttp:
                 Trouble.TOKEN,
             )
         return signed
-
-
-def may_carry_data(url: str) -> bool:
-    """True for https, and for http that does not leave this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
-    return False

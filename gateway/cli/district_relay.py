@@ -12,6 +12,7 @@ import click
 from district.store import relays
 from district.store.database import Database
 from gateway.cli.district_keys import check_ids, database_option, with_database
+from gateway.cli.options import with_options
 from gateway.errors import ConfigError
 from runtime.clock import format_utc
 
@@ -48,9 +49,7 @@ _OPTIONS = (
 
 
 def relay_options(command: F) -> F:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(_OPTIONS, command)
 
 
 def upstreams_of(

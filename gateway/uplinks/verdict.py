@@ -87,7 +87,9 @@ def judge(reply: Reply, batch: EncodedBatch, now_ms: int) -> Verdict:
 
 def _of_receipt(reply: Reply, batch: EncodedBatch) -> Verdict:
     who = batch.identity
-    sent = Sent(who.site, who.gateway, who.epoch, batch.from_seq, batch.to_seq, len(batch.changes), batch.sha256)
+    sent = Sent(
+        who.site, who.gateway, who.epoch, batch.from_seq, batch.to_seq, len(batch.changes), batch.sha256
+    )
     found = receipt_of(reply, sent, lambda: batch.seqs)
     if isinstance(found, str):
         return _no_receipt(found)
