@@ -127,6 +127,9 @@ def _line(one: Standing) -> str:
         said.append(f"refused above 上级拒收 {one.rejected}")
     if one.stopped_for:
         said.append(f"STOPPED 已停止 {one.stopped_for}: {one.detail}")
+    elif one.waiting and one.trouble:
+        since = format_utc(one.trouble_since) if one.trouble_since is not None else "-"
+        said.append(f"held up 受阻 {one.trouble} since 自 {since}: {one.detail}")
     return "  ".join(said)
 
 
