@@ -10,13 +10,14 @@ from typing import Any
 
 import httpx2
 import pytest
+from nats.js.api import ClusterInfo, PeerInfo
 
 from district.app import create_app
 from district.queue import stream as streams
 from district.queue.consume import Consumer
 from district.queue.running import consuming, queued
 from district.queue.setting import QueueSetting
-from district.queue.stream import STREAM, Stream, lane_of
+from district.queue.stream import STREAM, Stream, has_quorum, lane_of
 from district.refusal import DistrictError
 from district.service import Service
 from runtime.clock import ClockSetting, SystemClock
@@ -241,6 +242,25 @@ async def test_a_consumer_stops_although_the_cancellation_was_lost(
         async with consumers(where, nats) as consumer:
             await acknowledging.wait()
         assert consumer.taken == 1
+
+
+@pytest.mark.parametrize(
+    ("followers", "is_enough"),
+    [
+        ([(False, 10**9), (False, 10**9)], True),
+        ([(False, 10**9), (True, 10**9)], True),
+        ([(True, 10**9), (True, 10**9)], False),
+        ([(False, 11 * 10**9), (None, 60 * 10**9)], False),
+        ([(None, None), (True, 0)], True),
+        ([], True),
+    ],
+)
+def test_a_leader_without_a_majority_takes_nothing(
+    followers: list[tuple[bool | None, int | None]], is_enough: bool
+) -> None:
+    peers = [PeerInfo(offline=offline, active=active) for offline, active in followers]
+    assert has_quorum(ClusterInfo(replicas=peers)) is is_enough
+    assert has_quorum(None)
 
 
 async def test_without_a_cluster_it_says_which_option(monkeypatch: pytest.MonkeyPatch) -> None:
