@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -21,10 +20,3 @@ def may_carry_secrets(url: str) -> bool:
     """True for https, and for http that does not leave this machine: for keys and for data."""
     parts = urlsplit(url)
     return parts.scheme == "https" or is_loopback(parts.hostname or "")
-
-
-def tls_context(url: str) -> ssl.SSLContext:
-    """The system's trusted certificates, where https is spoken; loading them costs memory, so not elsewhere."""
-    if urlsplit(url).scheme == "https":
-        return ssl.create_default_context()
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; never used for http

@@ -7,9 +7,11 @@ read past its bound. Time-outs are real seconds whatever the process's clock doe
 from __future__ import annotations
 
 import asyncio
+import ssl
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -18,7 +20,7 @@ from district.contract import REPLY_BYTES_MAX
 from district.contract.answers import Reply, Trouble
 from district.relay.limits import AT_ONCE, CONNECT_S, TOTAL_S
 from district.relay.outbox import Kept
-from runtime.addresses import may_carry_secrets, tls_context
+from runtime.addresses import may_carry_secrets
 
 KEEP_ALIVE_S = 4.0
 
@@ -38,7 +40,7 @@ class UpstreamHttp:
         self.url = url.rstrip("/") + "/batches"
         self._key_file, self._total_s = key_file, total_s
         self._client = httpx2.AsyncClient(
-            verify=tls_context(url),
+            verify=_tls_context(url),
             timeout=httpx2.Timeout(total_s, connect=CONNECT_S),
             limits=httpx2.Limits(
                 max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=KEEP_ALIVE_S
@@ -110,3 +112,10 @@ class UpstreamHttp:
                 Trouble.TOKEN,
             )
         return signed
+
+
+def _tls_context(url: str) -> ssl.SSLContext:
+    """The system's trusted certificates, where https is spoken; loading them costs memory, so not elsewhere."""
+    if urlsplit(url).scheme == "https":
+        return ssl.create_default_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; never used for http

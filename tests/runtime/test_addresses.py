@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import ssl
-
 import pytest
 
-from runtime.addresses import is_loopback, may_carry_secrets, tls_context
+from runtime.addresses import is_loopback, may_carry_secrets
 
 
 @pytest.mark.parametrize(
@@ -25,10 +23,3 @@ def test_only_https_or_this_machine_may_carry_a_secret(url: str, may: bool) -> N
 )
 def test_what_listens_for_others_too_is_not_this_machine_alone(host: str, is_ours: bool) -> None:
     assert is_loopback(host) is is_ours
-
-
-def test_certificates_are_checked_wherever_there_are_any() -> None:
-    for url in ("https://district.example/v1", "http://127.0.0.1/v1"):
-        context = tls_context(url)
-        assert context.verify_mode is ssl.CERT_REQUIRED
-        assert context.check_hostname
