@@ -50,6 +50,9 @@ class StillClock(SystemClock):
     def now_ms(self) -> int:
         return NOW
 
+    def monotonic_s(self) -> float:
+        return self.now_ms() / 1000
+
 
 @dataclass(frozen=True)
 class Size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -22,6 +23,8 @@ from district.parcel import Parcel
 from district.refusal import STATUS, Refusal
 from district.service import Service, unauthorized
 from district.spans import LAST_MS
+from district.tiers import TiersView
+from district.tiers_said import health_of, metrics_text
 from district.wire import HealthAnswer, Totals
 from runtime.health import Health
 
@@ -49,8 +52,8 @@ READING_PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def ingest_routes(service: Service) -> APIRouter:
-    """What a gateway and a watchdog need: safe to serve on any address."""
+def ingest_routes(service: Service, view: TiersView, *, with_names: bool) -> APIRouter:
+    """What a gateway and a watchdog need: safe to serve on any address. ``with_names``: health names the districts above."""
     router = APIRouter()
 
     @router.post(
@@ -89,14 +92,14 @@ def ingest_routes(service: Service) -> APIRouter:
 
     @router.get("/healthz", response_model=HealthAnswer, responses={503: {"model": HealthAnswer}})
     async def healthz() -> Response:
-        """200 when the database answers, 503 with the problem when it does not."""
-        health = await _health(service)
+        """200 when the database answers and the queue, where one is used, 503 with the problem when one does not."""
+        health = await _health(service, view, with_names=with_names)
         return Response(health.body(), 503 if health.problems else 200, media_type="application/json")
 
     return router
 
 
-def reading_routes(service: Service) -> APIRouter:
+def reading_routes(service: Service, view: TiersView) -> APIRouter:
     """What tells about schools; served where the pages are."""
     router = APIRouter()
 
@@ -125,17 +128,24 @@ def reading_routes(service: Service) -> APIRouter:
     @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus text."""
-        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        tiers = None
+        with suppress(Refusal):  # said by district_database_reachable and in the log
+            tiers = await view.tiers()
+        own = generate_latest(service.metrics.registry)
+        return Response(own + metrics_text(tiers, service.clock.now_ms()), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
 
-async def _health(service: Service) -> Health:
+async def _health(service: Service, view: TiersView, *, with_names: bool) -> Health:
     try:
         count = await service.read(reads.count_sites)
+        tiers = await view.tiers()
     except Refusal as refusal:
         return Health((str(refusal),))
-    return Health((), {"sites": count})
+    problems = ("the queue does not answer",) if tiers.is_queue_away else ()
+    said = health_of(tiers, service.clock.now_ms(), is_named=with_names)
+    return Health(problems, {"sites": count, **said})
 
 
 def _refuse_unmeasured(request: Request) -> None:

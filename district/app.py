@@ -19,6 +19,7 @@ from district.openapi import document
 from district.pages.routes import page_routes
 from district.refusal import STATUS, Refusal
 from district.service import Service
+from district.tiers import TiersView
 from runtime import logs
 
 RETRY_AFTER_S = 5
@@ -35,10 +36,11 @@ def create_app(service: Service, *, with_pages: bool = True) -> ASGIApp:
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.include_router(ingest_routes(service))
+    view = TiersView(service)
+    app.include_router(ingest_routes(service, view, with_names=with_pages))
     if with_pages:
-        app.include_router(reading_routes(service))
-        app.include_router(page_routes(service), include_in_schema=False)
+        app.include_router(reading_routes(service, view))
+        app.include_router(page_routes(service, view), include_in_schema=False)
         app.mount("/static", StaticFiles(directory=Path(__file__).parent / "pages" / "static"))
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     _answer_in_one_shape(app)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from district import hub, keys
 from district.contract import Enrolled
 from district.refusal import DistrictError
-from district.store import gateways
+from district.store import gateways, held_keys
 from district.store.database import Connection, Database
-from district.store.gateways import KeyRow
+from district.store.held_keys import OF_GATEWAYS, KeyRow
 
 HOUR_MS = 60 * 60 * 1000
 TOKEN_HOURS = 24.0
@@ -52,17 +52,17 @@ def rotate(database: Database, site: str, gateway: str, at: int, old_for_ms: int
     """A new key; those in force until now end ``old_for_ms`` from now."""
     with database.transaction() as connection:
         _expect(connection, site, gateway)
-        old = gateways.keys_in_force(connection, site, gateway, at)
+        old = held_keys.in_force(connection, OF_GATEWAYS, site, gateway, at)
         made = _new_key(connection, site, gateway, at)
         for key in old:
-            gateways.end_key(connection, site, gateway, key.key_id, at + old_for_ms)
+            held_keys.end(connection, OF_GATEWAYS, site, gateway, key.key_id, at + old_for_ms)
     return made.key
 
 
 def revoke(database: Database, site: str, gateway: str, key_id: str, at: int) -> None:
     """End a key now. Raises DistrictError when there is no such key in force."""
     with database.transaction() as connection:
-        if not gateways.end_key(connection, site, gateway, key_id, at):
+        if not held_keys.end(connection, OF_GATEWAYS, site, gateway, key_id, at):
             raise DistrictError(
                 f"{gateway} of {site} has no key {key_id} in force; `key list` shows those it has"
             )
@@ -71,7 +71,7 @@ def revoke(database: Database, site: str, gateway: str, key_id: str, at: int) ->
 def keys_in_force(database: Database, site: str, gateway: str, at: int) -> list[KeyRow]:
     with database.transaction() as connection:
         _expect(connection, site, gateway)
-        return gateways.keys_in_force(connection, site, gateway, at)
+        return held_keys.in_force(connection, OF_GATEWAYS, site, gateway, at)
 
 
 def _expect(connection: Connection, site: str, gateway: str) -> None:
@@ -80,7 +80,7 @@ def _expect(connection: Connection, site: str, gateway: str) -> None:
 
 
 def _new_key(connection: Connection, site: str, gateway: str, at: int) -> Enrolled:
-    if len(gateways.keys_in_force(connection, site, gateway, at)) >= KEYS_MAX:
+    if len(held_keys.in_force(connection, OF_GATEWAYS, site, gateway, at)) >= KEYS_MAX:
         raise DistrictError(
             f"{gateway} of {site} has {KEYS_MAX} keys in force; revoke those it does not use, then try again"
         )

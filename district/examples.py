@@ -12,7 +12,7 @@ from district import contract
 from district.figures import Amount, Completeness, GatewayRow, PointTotal, School
 from district.interval_pages import IntervalPage, IntervalRow
 from district.refusal import STATUS
-from district.wire import HealthAnswer, Totals
+from district.wire import HealthAnswer, QueueHealth, Totals, UpstreamHealth
 
 START, QUARTER_MS = 1_795_276_800_000, 900_000
 """2026-11-22 00:00 in Shanghai."""
@@ -74,6 +74,12 @@ _total = PointTotal(
 _interval_row = IntervalRow(
     **{**dict.fromkeys(IntervalRow.model_fields), **_interval.model_dump(), "revision": 1}
 )
+_upstream = UpstreamHealth(
+    name="city", waiting_batches=3, waiting_bytes=21_400, oldest_age_s=900.5, last_receipt_age_s=1_020.0, stopped_gateways=0,
+    trouble="no_answer",
+)  # fmt: skip
+_queue = QueueHealth(reachable=True, waiting_batches=2, waiting_bytes=14_300, refused_batches=0)
+_health = HealthAnswer(status="ok", problems=[], sites=12, upstreams=[_upstream], queue=_queue)
 _page = IntervalPage(
     site="demo-school", timezone="Asia/Shanghai", period="15min", start=START, end=START + 96 * QUARTER_MS,
     intervals=[_interval_row], next=f"{START}:{METER}",
@@ -83,7 +89,7 @@ VALUES: dict[str, Any] = {
     type(value).__name__: value
     for value in (
         _quota, _site, _point, _interval, _event, _gap, _statement, _change, _batch, _rejected, _receipt, _enrolment, _enrolled,
-        _completeness, _amount, _row, _school, _total, _interval_row, _page, HealthAnswer(status="ok", problems=[], sites=12),
+        _completeness, _amount, _row, _school, _total, _interval_row, _page, _health, _upstream, _queue,
         Totals(site="demo-school", start=START, end=START + 96 * QUARTER_MS, points=[_total]),
         contract.Problem(error=contract.Fault.COVERED, detail="a part of (0, 10) was received before", covered=[(0, 4)]),
     )

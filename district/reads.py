@@ -35,7 +35,7 @@ def _school(connection: Connection, line: Line, now_ms: int) -> School:
         timezone=who.timezone,
         students=who.students,
         area_m2=who.area_m2,
-        gateways=_gateways(connection, who.site),
+        gateways=gateways(connection, who.site),
         today=line.today,
         week=line.week,
         electricity_today=_amount(electricity),
@@ -57,7 +57,7 @@ def _amount(found: Use) -> Amount:
     )  # fmt: skip
 
 
-def _gateways(connection: Connection, site: str) -> list[GatewayRow]:
+def gateways(connection: Connection, site: str) -> list[GatewayRow]:
     rows = connection.rows(
         "SELECT gateway_id, name, contact_at, epoch,"
         " (SELECT max(to_seq) FROM received r WHERE r.site_id = g.site_id AND r.gateway_id = g.gateway_id"

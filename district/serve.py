@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from district.relay.running import Upstream, onward_of, relaying
 from district.service import Service
 from district.store.database import DatabaseTrouble, open_database
 from runtime import logs
+from runtime.addresses import is_loopback
 from runtime.clock import Clock
 from runtime.stop import stop_event
 
@@ -74,14 +74,6 @@ def listen(host: str, port: int) -> socket.socket:
     # asyncio sets this only where it made the socket; without it every receipt waits 40 ms for a delayed ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
 
 
 class _Server(uvicorn.Server):

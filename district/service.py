@@ -18,12 +18,13 @@ from district.contract import Enrolled, Fault, Receipt
 from district.keys import Signed
 from district.metrics import Metrics
 from district.parcel import Parcel
+from district.queue.standing import QueueStanding
 from district.rates import BATCHES, ENROLMENTS, Buckets
 from district.records import Batch
 from district.refusal import DistrictError, Refusal
 from district.relay.outbox import Onward
-from district.store import gateways, relays
 from district.store.database import Connection, DatabaseTrouble, open_database
+from district.store.held_keys import OF_GATEWAYS, OF_RELAYS, digest_in_force
 from runtime import logs
 from runtime.clock import Clock
 
@@ -66,12 +67,10 @@ class Service:
         """What is stored of the key a request names; Refusal(UNAUTHORIZED) when it is not in force."""
         now = self.clock.now_ms()
 
-        def of_signer(connection: Connection) -> str | None:
-            if signed.relay is None:
-                return gateways.key_digest(connection, signed.site, signed.gateway, signed.key_id, now)
-            return relays.key_digest(connection, signed.site, signed.relay, signed.key_id, now)
-
-        found = await self.read(of_signer)
+        kept, holder = (OF_GATEWAYS, signed.gateway) if signed.relay is None else (OF_RELAYS, signed.relay)
+        found = await self.read(
+            lambda connection: digest_in_force(connection, kept, signed.site, holder, signed.key_id, now)
+        )
         if found is None:
             raise unauthorized()
         return found
@@ -126,6 +125,15 @@ class Service:
             return await loop.run_in_executor(self._readers, self._ask, question)
         except DatabaseTrouble as error:
             raise self._unavailable("the database did not answer", error) from error
+
+    @property
+    def is_tiered(self) -> bool:
+        """There are districts above, or a queue in front."""
+        return self.onward is not None
+
+    async def queue(self) -> QueueStanding | None:
+        """How the queue that batches go through stands; None: they have their effect at once."""
+        return None
 
     async def apart(self, work: Callable[[A], T], value: A) -> T:
         """Run ``work``, which writes, in a thread that may."""

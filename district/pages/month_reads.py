@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 
-from district.figures import GatewayRow, due_slots
+from district.figures import due_slots
 from district.months import Day, Month
 from district.pages.month_page import DayLine, EventLine, GapLine, PointLine, Statement, StatementDay
 from district.piece_reads import Span, cover
@@ -121,15 +121,3 @@ def _event(kind: str, evidence: str, subject: str, zh: str, en: str, *rest: obje
     words = json.loads(evidence)
     text_zh, text_en = (str(words.get(key) or kind) for key in ("text_zh", "text_en"))
     return EventLine(text_zh, text_en, subject, zh, en, *rest)  # type: ignore[arg-type]
-
-
-def gateway_rows(connection: Connection, site: str) -> list[GatewayRow]:
-    rows = connection.rows(
-        "SELECT gateway_id, name, contact_at, epoch,"
-        " (SELECT max(to_seq) FROM received r WHERE r.site_id = g.site_id AND r.gateway_id = g.gateway_id"
-        "  AND r.epoch = g.epoch),"
-        " (SELECT count(*) FROM rejected x WHERE x.site_id = g.site_id AND x.gateway_id = g.gateway_id)"
-        " FROM gateway g WHERE g.site_id = ? ORDER BY gateway_id",
-        site,
-    )
-    return [GatewayRow(*row) for row in rows]

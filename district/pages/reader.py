@@ -20,14 +20,18 @@ _REASON = re.compile(r"[a-z_]+[a-z]")
 """A gateway may add numbers to its word: ``tail_lost 5-9``."""
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 TENTH_PERCENT = 0.001
+MIB = 1024 * 1024
 LEAST_SHOWN = 1e-6
 """Less is the dust of dividing: a second of a month is a share of 4e-7."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
+    """``is_tiered``: this district hands on to others or takes in through a queue, and its pages lead there."""
+
     language: Language
     now: int
+    is_tiered: bool = False
 
     def t(self, name: str, **values: object) -> str:
         """A word of the catalogue; ``values`` fill its places."""
@@ -92,6 +96,10 @@ class Reader:
             return self.t("code_none")
         item = words.known(f"item_{code[2:3]}", self.language) if code.startswith("01") else None
         return item or words.known(f"code_{code[:2]}", self.language) or code
+
+    def bytes(self, count: int) -> str:
+        """KiB, or MiB from a tenth of one on."""
+        return f"{count / MIB:.1f} MiB" if count >= MIB / 10 else f"{count / 1024:.1f} KiB"
 
     def percent(self, rate: float | None) -> str:
         return words.percent(rate)

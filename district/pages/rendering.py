@@ -25,7 +25,7 @@ _templates = Environment(
 
 
 def reader_of(service: Service, language: str) -> Reader:
-    return Reader("en" if language == "en" else "zh", service.clock.now_ms())
+    return Reader("en" if language == "en" else "zh", service.clock.now_ms(), service.is_tiered)
 
 
 def page(

@@ -11,12 +11,14 @@ from district import hub, months, reads, school_reads
 from district.coefficients import SETS
 from district.contract import Fault
 from district.keys import ID
-from district.pages import overview
+from district.pages import overview, tier_reads
 from district.pages.rendering import page, reader_of, refused
 from district.pages.school_page import school_page
+from district.pages.tier_notices import notices
 from district.refusal import STATUS, Refusal
 from district.service import Service
 from district.sheets.exports import export_routes
+from district.tiers import TiersView
 
 POINTS_MAX = 400
 """Rows of a page's table; an export has them all."""
@@ -26,17 +28,18 @@ MonthQuery = Annotated[str, Query(max_length=10)]
 WordQuery = Annotated[str, Query(max_length=100)]
 
 
-def page_routes(service: Service) -> APIRouter:
+def page_routes(service: Service, view: TiersView) -> APIRouter:
     """GET only. ``?lang=en`` gives the English page; anything else the Chinese one."""
     router = APIRouter(default_response_class=HTMLResponse)
-    _overview(router, service)
+    _overview(router, service, view)
     _school(router, service)
     _report(router, service)
+    _upstreams(router, service, view)
     router.include_router(export_routes(service))
     return router
 
 
-def _overview(router: APIRouter, service: Service) -> None:
+def _overview(router: APIRouter, service: Service, view: TiersView) -> None:
     @router.get("/")
     async def schools(
         request: Request,
@@ -56,10 +59,19 @@ def _overview(router: APIRouter, service: Service) -> None:
                     reads.open_events(connection),
                 )
             )
+            tiers = await view.tiers()
         except Refusal as refusal:
             return refused(reader, request, "unavailable", refusal.status)
         found = overview.overview(every, overview.order(sort, direction, commodity), kind or None)
-        return page("overview.html", reader, request, page=found, events=events, campus=campus)
+        return page(
+            "overview.html",
+            reader,
+            request,
+            page=found,
+            events=events,
+            campus=campus,
+            tiers=notices(tiers, reader),
+        )
 
 
 def _school(router: APIRouter, service: Service) -> None:
@@ -104,3 +116,20 @@ def _report(router: APIRouter, service: Service) -> None:
         return page(
             "report.html", reader, request, lines=every, month=shown, chosen=SETS.get(coefficients), sets=SETS
         )
+
+
+def _upstreams(router: APIRouter, service: Service, view: TiersView) -> None:
+    @router.get("/upstreams")
+    async def upstreams(request: Request, language: LanguageQuery = "zh") -> HTMLResponse:
+        """What waits for the districts above and in the queue, why, and what was refused after its receipt."""
+        reader = reader_of(service, language)
+        try:
+            tiers = await view.tiers()
+            names, batches = await service.read(tier_reads.schools_and_refused)
+        except Refusal as refusal:
+            return refused(reader, request, "unavailable", refusal.status)
+        return page(
+            "upstreams.html", reader, request, tiers=tiers, names=names, batches=batches,
+            zone=school_reads.DISTRICT_ZONE.key, waiting_max=service.onward.bytes_max if service.onward else None,
+            rows_max=POINTS_MAX,
+        )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from district import school_reads
+from district import reads, school_reads
 from district.figures import GatewayRow, Incident
 from district.months import Month
 from district.pages import month_reads
@@ -71,6 +71,6 @@ def school_page(connection: Connection, site: str, month: Month | None, now_ms: 
         items=items_of(points),
         gaps=month_reads.gaps(connection, site, start, end),
         events=month_reads.events(connection, site, start, end),
-        gateways=month_reads.gateway_rows(connection, site),
+        gateways=reads.gateways(connection, site),
         incidents=incidents.of_site(connection, site),
     )

@@ -6,12 +6,14 @@ from typing import Literal
 
 from district.pages.words_pages import PAGE_WORDS
 from district.pages.words_sheets import SHEET_WORDS
+from district.pages.words_tiers import TIER_WORDS
 
 Language = Literal["zh", "en"]
 
 WORDS: dict[str, tuple[str, str]] = {
     **PAGE_WORDS,
     **SHEET_WORDS,
+    **TIER_WORDS,
     "title": ("区教育局后勤数据平台", "District logistics data"),
     "hub_of": (
         "校区汇总:本机只接收 {site} 一个校区各网关的数据;其他学校的网关不予登记。",

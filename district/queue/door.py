@@ -16,6 +16,7 @@ from district import body, keys
 from district.contract import Fault, Receipt
 from district.keys import Signed
 from district.parcel import Parcel
+from district.queue.standing import QueueStanding
 from district.queue.stream import Stream
 from district.records import Batch
 from district.refusal import Refusal
@@ -69,6 +70,13 @@ class QueuedService(Service):
             site=batch.site, gateway=batch.gateway, epoch=batch.epoch, from_seq=batch.from_seq, to_seq=batch.to_seq,
             count=len(batch.changes), sha256=batch.sha256, duplicate=is_duplicate,
         )  # fmt: skip
+
+    @property
+    def is_tiered(self) -> bool:
+        return True
+
+    async def queue(self) -> QueueStanding:
+        return await self._stream.standing()
 
     async def _is_known(self, batch: Batch) -> bool:
         """The database has an answer to it that is not: new. False when it cannot be asked."""

@@ -16,12 +16,21 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ClusterInfo,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 from nats.js.errors import NotFoundError
 
 from district.contract import Fault
 from district.parcel import Parcel
 from district.queue.setting import QueueSetting
+from district.queue.standing import QueueStanding
 from district.records import Batch
 from district.refusal import DistrictError, Refusal
 from runtime import logs
@@ -32,6 +41,9 @@ LANES = 8
 DUPLICATES_S = 600.0
 """How long the cluster knows a batch again; after that the database does."""
 CONNECT_S, PUBLISH_S, FETCH_S, ACK_S = 10.0, 10.0, 5.0, 10.0
+LOOK_S = 2.0
+UNHEARD_S = 10.0
+"""A follower answers its leader's beat each second."""
 ACK_WAIT_S, BEAT_S = 20.0, 5.0
 """When a consumer's silence means that it died, and how often one that is at work says so."""
 HEAD_BYTES = 4096
@@ -54,6 +66,13 @@ class Waiting:
 
 def lane_of(site: str, gateway: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{site}.{gateway}".encode()).digest()[:8], "big") % LANES
+
+
+def has_quorum(cluster: ClusterInfo | None) -> bool:
+    """The leader that answered hears from enough followers to take a batch; a stream of one server has none."""
+    followers = (cluster.replicas if cluster else None) or []
+    heard = sum(not one.offline and (one.active or 0) < UNHEARD_S * 1e9 for one in followers)
+    return 2 * (1 + heard) > 1 + len(followers)
 
 
 class Stream:
@@ -157,6 +176,20 @@ class Stream:
     async def count(self) -> int:
         """Batches that wait or are in hand."""
         return int((await self._js.stream_info(STREAM)).state.messages)
+
+    async def standing(self) -> QueueStanding:
+        """What the cluster says of the stream within 2 s. A leader that lost its followers answers all the same, and takes
+        nothing."""
+        if not self._client.is_connected:
+            return QueueStanding(is_reachable=False)
+        try:
+            async with asyncio.timeout(LOOK_S):
+                info = await self._js.stream_info(STREAM)
+        except (NatsError, OSError):
+            return QueueStanding(is_reachable=False)
+        if not has_quorum(info.cluster):
+            return QueueStanding(is_reachable=False)
+        return QueueStanding(True, int(info.state.messages), int(info.state.bytes))
 
     async def _subscribe(self, lane: int) -> JetStreamContext.PullSubscription:
         return await self._js.pull_subscribe(

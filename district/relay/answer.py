@@ -7,27 +7,31 @@ to wait, for everything else. A body is never altered here, so a batch that is c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-
-from pydantic import ValidationError
 
 from district import body
-from district.contract import Fault, Problem, Receipt
-from district.relay.limits import RETRY_AFTER_S_MAX
+from district.contract import Fault, Receipt
+from district.contract.answers import Reply, Sent, Trouble, problem_of, receipt_of, retry_after_s
 from district.relay.outbox import Kept
 
 STOPS = frozenset({Fault.FENCED, Fault.CLONED, Fault.COVERED})
-OF_ONE_LANE = frozenset({Fault.FORBIDDEN, Fault.INVALID, Fault.DAMAGED, Fault.TOO_LARGE})
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came back over HTTP. ``retry_after`` is the header as sent, empty when there is none."""
-
-    status: int
-    content_type: str
-    retry_after: str
-    body: bytes
+OF_ONE_LANE = frozenset(
+    {
+        Trouble.UNAUTHORIZED, Trouble.FORBIDDEN, Trouble.DAMAGED, Trouble.REFUSED, Trouble.FENCED, Trouble.CLONED,
+        Trouble.COVERED,
+    }
+)  # fmt: skip
+"""UNAUTHORIZED too: a key opens the schools it was enrolled for, and one that is not among them holds up no other."""
+_OF_FAULT = {
+    Fault.INVALID: Trouble.REFUSED,
+    Fault.DAMAGED: Trouble.DAMAGED,
+    Fault.TOO_LARGE: Trouble.REFUSED,
+    Fault.UNAUTHORIZED: Trouble.UNAUTHORIZED,
+    Fault.FORBIDDEN: Trouble.FORBIDDEN,
+    Fault.NOT_FOUND: Trouble.NOT_FOUND,
+    Fault.TOO_MANY: Trouble.BUSY,
+    Fault.UNAVAILABLE: Trouble.SERVER_ERROR,
+}
+_OF_STATUS = {404: Trouble.NOT_FOUND, 408: Trouble.BUSY, 429: Trouble.BUSY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,16 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Send the same bytes later. ``is_general``: nothing else would fare better at this upstream now."""
+    """Send the same bytes later."""
 
+    trouble: Trouble
     detail: str
-    is_general: bool
     retry_after_s: float = 0.0
+
+    @property
+    def is_general(self) -> bool:
+        """Nothing else would fare better at this upstream now."""
+        return self.trouble not in OF_ONE_LANE
 
 
 Outcome = Taken | Stop | Wait
@@ -57,63 +66,31 @@ def judge(reply: Reply, kept: Kept, now_ms: int) -> Outcome:
     """``now_ms`` is only for a Retry-After that names a date."""
     if 200 <= reply.status < 300:
         return _of_receipt(reply, kept)
-    problem = _problem(reply)
+    problem = problem_of(reply)
+    wait_s = retry_after_s(reply, now_ms)
     if problem is None:
         detail = f"HTTP {reply.status} without a district's answer shape"
-        return Wait(detail, is_general=True, retry_after_s=_retry_after_s(reply.retry_after, now_ms))
+        return Wait(_of_stranger(reply.status), detail, wait_s)
     if problem.error in STOPS:
         return Stop(problem.error, problem.detail)
-    wait_s = _retry_after_s(reply.retry_after, now_ms)
-    return Wait(f"{problem.error}: {problem.detail}", problem.error not in OF_ONE_LANE, wait_s)
+    return Wait(_OF_FAULT[problem.error], f"{problem.error}: {problem.detail}", wait_s)
+
+
+def _of_stranger(status: int) -> Trouble:
+    """Of an answer in no district's words: a proxy's, a portal's, another program's."""
+    if status >= 500:
+        return Trouble.SERVER_ERROR
+    return _OF_STATUS.get(status, Trouble.NOT_A_RECEIPT)
 
 
 def _of_receipt(reply: Reply, kept: Kept) -> Outcome:
-    if not _is_json(reply):
-        return _no_receipt(f"HTTP {reply.status} with {reply.content_type or 'no content type'}")
-    try:
-        receipt = Receipt.model_validate_json(reply.body)
-    except ValidationError:
-        return _no_receipt(f"HTTP {reply.status} with JSON that is no receipt")
-    sent = (kept.site, kept.gateway, kept.epoch, kept.from_seq, kept.to_seq, kept.count, kept.sha256)
-    echoed = (
-        receipt.site, receipt.gateway, receipt.epoch, receipt.from_seq, receipt.to_seq, receipt.count, receipt.sha256,
-    )  # fmt: skip
-    if echoed != sent:
-        return _no_receipt("a receipt of another batch")
-    if receipt.rejected and not {one.seq for one in receipt.rejected} <= _seqs(kept):
-        return _no_receipt("a receipt that refuses records which were not sent")
-    return Taken(receipt)
+    sent = Sent(kept.site, kept.gateway, kept.epoch, kept.from_seq, kept.to_seq, kept.count, kept.sha256)
+    found = receipt_of(reply, sent, lambda: _seqs(kept))
+    if isinstance(found, str):
+        return Wait(Trouble.NOT_A_RECEIPT, f"the answer is {found}; check the URL and what stands in between")
+    return Taken(found)
 
 
 def _seqs(kept: Kept) -> set[int]:
     batch = body.parse(body.inflate(kept.parcel.raw, kept.parcel.encoding))
     return {change.seq for change in batch.changes}
-
-
-def _no_receipt(what: str) -> Wait:
-    return Wait(f"the answer is {what}; check the URL and what stands in between", is_general=True)
-
-
-def _is_json(reply: Reply) -> bool:
-    return reply.content_type.partition(";")[0].strip().lower() == "application/json"
-
-
-def _problem(reply: Reply) -> Problem | None:
-    if not _is_json(reply):
-        return None
-    try:
-        return Problem.model_validate_json(reply.body)
-    except ValidationError:
-        return None
-
-
-def _retry_after_s(text: str, now_ms: int) -> float:
-    """Seconds to wait by the Retry-After header, at most an hour; 0 when it is absent, past or nonsense."""
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), RETRY_AFTER_S_MAX)
-    try:
-        wait = parsedate_to_datetime(text).timestamp() - now_ms / 1000
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
-    return min(max(wait, 0.0), RETRY_AFTER_S_MAX)

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from district.contract.answers import Reply
 from district.refusal import Refusal
 from district.relay import limits, outbox
-from district.relay.answer import Outcome, Reply, Stop, Taken, Wait, judge
+from district.relay.answer import Outcome, Stop, Taken, Wait, judge
 from district.relay.outbox import Kept, Lane
 from district.relay.wire import NoAnswer
 from district.store.database import Connection, DatabaseTrouble
@@ -134,7 +135,7 @@ class Forwarder:
         try:
             outcome: Outcome = judge(await self.wire.post(kept), kept, now)
         except NoAnswer as error:
-            outcome = Wait(str(error), is_general=True)
+            outcome = Wait(error.trouble, str(error))
         log = logs.get("relay").bind(upstream=self.upstream, site=lane.site, gateway=lane.gateway)
         match outcome:
             case Taken(receipt):
@@ -150,13 +151,24 @@ class Forwarder:
                     self._lacking[lane, kept.epoch] = lacking
                 return True
             case Stop(fault, detail):
-                await self.store.act(lambda connection: outbox.stop(connection, lane, kept, fault, detail))
+                await self.store.act(
+                    lambda connection: outbox.stop(connection, lane, kept, fault, detail, now)
+                )
                 log.error("a gateway's lane is stopped", epoch=kept.epoch, error=fault.value, detail=detail)
                 return True
             case Wait():
                 pause = self._wait(lane, outcome)
                 say = log.warning if pause.failures == 1 else log.debug
-                say("the district above did not take a batch", error=outcome.detail)
+                say(
+                    "the district above did not take a batch",
+                    trouble=outcome.trouble.value,
+                    error=outcome.detail,
+                )
+                await self.store.act(
+                    lambda connection: outbox.note_trouble(
+                        connection, lane, kept, outcome.trouble, outcome.detail, now
+                    )
+                )
                 return False
 
     def _went_well(self, lane: Lane) -> None:

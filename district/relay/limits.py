@@ -18,4 +18,5 @@ POLL_S = 5.0
 """How often a process looks for what others accepted; its own wakes it at once."""
 CONNECT_S, TOTAL_S = 10.0, 60.0
 FIRST_S, LONGEST_S, SHORTEST_S = 2.0, 300.0, 0.5
-RETRY_AFTER_S_MAX = 3600.0
+DETAIL_MAX = 1000
+"""Characters kept of what the district above said."""

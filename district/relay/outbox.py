@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from district.contract import RECEIVED_MAX, Fault, Receipt
+from district.contract.answers import Trouble
 from district.parcel import Parcel
 from district.records import Batch
 from district.refusal import Refusal
-from district.relay.limits import CLAIM_MS, FULL_RETRY_S, LANES_MAX
+from district.relay.limits import CLAIM_MS, DETAIL_MAX, FULL_RETRY_S, LANES_MAX
 from district.store import gateways
 from district.store.database import Connection
 from district.store.ranges import Range, without
@@ -153,7 +154,8 @@ def delivered(connection: Connection, lane: Lane, kept: Kept, receipt: Receipt, 
         [(*cursor, one.seq, one.reason, at) for one in receipt.rejected],
     )
     connection.run(
-        f"UPDATE relay_cursor SET number = ?, delivered_at = ?, claimed_until = ? WHERE {_CURSOR} AND number < ?",
+        "UPDATE relay_cursor SET number = ?, delivered_at = ?, claimed_until = ?, trouble = NULL, trouble_since = NULL,"
+        f" detail = NULL WHERE {_CURSOR} AND number < ?",
         kept.number, at, at + CLAIM_MS, *cursor, kept.number,
     )  # fmt: skip
     lacking = sum(high - low for low, high in _lacking(connection, cursor, receipt.received))
@@ -191,10 +193,25 @@ def prune(connection: Connection, site: str, gateway: str, epoch: str) -> None:
     )  # fmt: skip
 
 
-def stop(connection: Connection, lane: Lane, kept: Kept, fault: Fault, detail: str) -> None:
+def stop(connection: Connection, lane: Lane, kept: Kept, fault: Fault, detail: str, at: int) -> None:
     """Until a person says otherwise nothing of this epoch goes up. Not where another process has the receipt by now: what it
     sent next may have closed the epoch above."""
     connection.run(
-        f"UPDATE relay_cursor SET stopped_for = ?, detail = ? WHERE {_CURSOR} AND number < ?",
-        fault.value, detail, lane.site, lane.gateway, kept.epoch, lane.upstream, kept.number,
+        "UPDATE relay_cursor SET stopped_for = ?, trouble = ?, trouble_since = ?, detail = ?"
+        f" WHERE {_CURSOR} AND number < ?",
+        fault.value, fault.value, at, detail[:DETAIL_MAX], lane.site, lane.gateway, kept.epoch, lane.upstream,
+        kept.number,
+    )  # fmt: skip
+
+
+def note_trouble(
+    connection: Connection, lane: Lane, kept: Kept, trouble: Trouble, detail: str, at: int
+) -> None:
+    """Why the batch did not get through, for whoever looks; the same trouble keeps its first moment. Gone with the next
+    receipt, and not kept where another process has that by now."""
+    connection.run(
+        "UPDATE relay_cursor SET trouble_since = CASE WHEN trouble = ? THEN trouble_since ELSE ? END, trouble = ?,"
+        f" detail = ? WHERE {_CURSOR} AND number < ? AND stopped_for IS NULL",
+        trouble.value, at, trouble.value, detail[:DETAIL_MAX], lane.site, lane.gateway, kept.epoch, lane.upstream,
+        kept.number,
     )  # fmt: skip

@@ -15,8 +15,9 @@ from district.relay import outbox
 from district.relay.forward import Forwarder
 from district.relay.limits import MIB
 from district.relay.outbox import Onward
-from district.relay.wire import UpstreamHttp, may_carry_data
+from district.relay.wire import UpstreamHttp
 from district.service import Service
+from runtime.addresses import may_carry_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ async def relaying(
     killed had claimed is free at once. Raises DistrictError where this would leave a hole above, or the URL sends data
     in the clear."""
     for one in upstreams:
-        if not may_carry_data(one.url):
+        if not may_carry_secrets(one.url):
             raise DistrictError(
                 f"{one.url}: data is not sent over http:// to another machine; write https://"
             )

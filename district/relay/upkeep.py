@@ -15,7 +15,8 @@ _CURSOR = "site_id = ? AND gateway_id = ? AND epoch = ? AND upstream = ?"
 @dataclass(frozen=True, slots=True)
 class Standing:
     """One cursor. ``oldest_at`` and ``delivered_at``: UTC ms; ``lacking``: how many ``seq`` are held here and not above, and
-    do not wait; ``rejected``: records that the district above refused."""
+    do not wait; ``rejected``: records that the district above refused; ``trouble``: why the next one does not get through, a
+    code of ``Trouble``, ``detail`` in a sentence; ``trouble_since``: UTC ms, None where it was not kept."""
 
     site: str
     gateway: str
@@ -29,18 +30,25 @@ class Standing:
     rejected: int
     stopped_for: str | None
     detail: str | None
+    trouble: str | None
+    trouble_since: int | None
 
 
 def standings(connection: Connection) -> list[Standing]:
     """Every cursor, of all sites."""
     found = connection.rows(
         "SELECT c.site_id, c.gateway_id, c.epoch, c.upstream, count(b.number),"
-        " CAST(coalesce(sum(b.bytes), 0) AS BIGINT), min(b.at), c.delivered_at, c.lacking,"
+        # The counts are read off the index; only of the oldest is the row itself looked up.
+        " CAST(coalesce(sum(b.bytes), 0) AS BIGINT), (SELECT o.at FROM relay_batch o WHERE o.site_id = c.site_id"
+        " AND o.gateway_id = c.gateway_id AND o.epoch = c.epoch AND o.number > c.number ORDER BY o.number LIMIT 1),"
+        " c.delivered_at, c.lacking,"
         " (SELECT count(*) FROM relay_rejected r WHERE r.site_id = c.site_id AND r.gateway_id = c.gateway_id"
-        " AND r.epoch = c.epoch AND r.upstream = c.upstream), c.stopped_for, c.detail"
+        " AND r.epoch = c.epoch AND r.upstream = c.upstream), c.stopped_for, c.detail,"
+        " coalesce(c.stopped_for, c.trouble), c.trouble_since"
         " FROM relay_cursor c LEFT JOIN relay_batch b ON b.site_id = c.site_id AND b.gateway_id = c.gateway_id"
         " AND b.epoch = c.epoch AND b.number > c.number"
-        " GROUP BY c.site_id, c.gateway_id, c.epoch, c.upstream, c.delivered_at, c.lacking, c.stopped_for, c.detail"
+        " GROUP BY c.site_id, c.gateway_id, c.epoch, c.upstream, c.delivered_at, c.lacking, c.stopped_for, c.detail,"
+        " c.trouble, c.trouble_since, c.number"
         " ORDER BY c.upstream, c.site_id, c.gateway_id, c.epoch"
     )
     return [Standing(*row) for row in found]
@@ -49,8 +57,8 @@ def standings(connection: Connection) -> list[Standing]:
 def resume(connection: Connection, site: str, gateway: str, upstream: str) -> int:
     """Let a stopped gateway go on; how many of its epochs were stopped."""
     return connection.run(
-        "UPDATE relay_cursor SET stopped_for = NULL, detail = NULL WHERE site_id = ? AND gateway_id = ? AND upstream = ?"
-        " AND stopped_for IS NOT NULL",
+        "UPDATE relay_cursor SET stopped_for = NULL, detail = NULL, trouble = NULL, trouble_since = NULL"
+        " WHERE site_id = ? AND gateway_id = ? AND upstream = ? AND stopped_for IS NOT NULL",
         site, gateway, upstream,
     )  # fmt: skip
 

@@ -7,9 +7,7 @@ read past its bound. Time-outs are real seconds whatever the process's clock doe
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,15 +17,20 @@ import httpx2
 
 from district import keys
 from district.contract import REPLY_BYTES_MAX
-from district.relay.answer import Reply
+from district.contract.answers import Reply, Trouble
 from district.relay.limits import AT_ONCE, CONNECT_S, TOTAL_S
 from district.relay.outbox import Kept
+from runtime.addresses import may_carry_secrets
 
 KEEP_ALIVE_S = 4.0
 
 
 class NoAnswer(Exception):  # noqa: N818 - nobody's mistake
     """Nothing that can be judged came back, or nothing could be sent; the message says what a person can do."""
+
+    def __init__(self, message: str, trouble: Trouble = Trouble.NO_ANSWER) -> None:
+        super().__init__(message)
+        self.trouble = trouble
 
 
 class UpstreamHttp:
@@ -36,9 +39,8 @@ class UpstreamHttp:
     def __init__(self, url: str, key_file: Path, total_s: float = TOTAL_S) -> None:
         self.url = url.rstrip("/") + "/batches"
         self._key_file, self._total_s = key_file, total_s
-        is_https = urlsplit(url).scheme == "https"
         self._client = httpx2.AsyncClient(
-            verify=ssl.create_default_context() if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            verify=_tls_context(url),
             timeout=httpx2.Timeout(total_s, connect=CONNECT_S),
             limits=httpx2.Limits(
                 max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=KEEP_ALIVE_S
@@ -78,7 +80,10 @@ class UpstreamHttp:
             async for chunk in response.aiter_raw():
                 answer += chunk
                 if len(answer) > REPLY_BYTES_MAX:
-                    raise NoAnswer(f"the answer is larger than {REPLY_BYTES_MAX} bytes; check the URL")
+                    raise NoAnswer(
+                        f"the answer is larger than {REPLY_BYTES_MAX} bytes; check the URL",
+                        Trouble.NOT_A_RECEIPT,
+                    )
             named = response.headers
             return Reply(
                 response.status_code,
@@ -89,25 +94,28 @@ class UpstreamHttp:
 
     def _authorization(self, kept: Kept) -> str:
         """The key is read anew each time: a file that appears or changes needs no restart."""
-        if not may_carry_data(self.url):
-            raise NoAnswer("data is not sent over http:// to another machine; write https:// in --relay-to")
+        if not may_carry_secrets(self.url):
+            raise NoAnswer(
+                "data is not sent over http:// to another machine; write https:// in --relay-to",
+                Trouble.TOKEN,
+            )
         try:
             key = self._key_file.read_text("utf-8").strip()
         except (OSError, ValueError) as error:
-            raise NoAnswer(f"cannot read the relay's key file {self._key_file}: {error}") from error
+            raise NoAnswer(
+                f"cannot read the relay's key file {self._key_file}: {error}", Trouble.TOKEN
+            ) from error
         signed = keys.relay_authorization(key, kept.site, kept.gateway, kept.parcel.raw)
         if signed is None:
             raise NoAnswer(
-                f"{self._key_file} does not hold a relay's key; it is the one line `district enrol-relay` prints above"
+                f"{self._key_file} does not hold a relay's key; it is the one line `district enrol-relay` prints above",
+                Trouble.TOKEN,
             )
         return signed
 
 
-def may_carry_data(url: str) -> bool:
-    """True for https, and for http that does not leave this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
-    return False
+def _tls_context(url: str) -> ssl.SSLContext:
+    """The system's trusted certificates, where https is spoken; loading them costs memory, so not elsewhere."""
+    if urlsplit(url).scheme == "https":
+        return ssl.create_default_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; never used for http

@@ -1,4 +1,4 @@
-"""Who may write: gateways, their keys, and the one-time tokens that give them. SQL only; only digests are stored."""
+"""Who may write: gateways, and the one-time tokens that give them keys. SQL only; only digests are stored."""
 
 from __future__ import annotations
 
@@ -12,15 +12,6 @@ class Locked:
     """A gateway's row, held until the transaction ends: batches of one gateway take effect one after the other."""
 
     contact_at: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRow:
-    """A key as its operator sees it. ``ends_at`` None: until it is revoked."""
-
-    key_id: str
-    made_at: int
-    ends_at: int | None
 
 
 def lock(connection: Connection, site: str, gateway: str) -> Locked | None:
@@ -55,38 +46,8 @@ def note_contact(connection: Connection, site: str, gateway: str, epoch: str, at
     )  # fmt: skip
 
 
-def key_digest(connection: Connection, site: str, gateway: str, key_id: str, at: int) -> str | None:
-    """The stored digest of a key that is in force."""
-    found = connection.rows(
-        "SELECT sha256 FROM gateway_key WHERE site_id = ? AND gateway_id = ? AND key_id = ?"
-        " AND (ends_at IS NULL OR ends_at > ?)",
-        site, gateway, key_id, at,
-    )  # fmt: skip
-    return found[0][0] if found else None
-
-
-def keys_in_force(connection: Connection, site: str, gateway: str, at: int) -> list[KeyRow]:
-    found = connection.rows(
-        "SELECT key_id, made_at, ends_at FROM gateway_key WHERE site_id = ? AND gateway_id = ?"
-        " AND (ends_at IS NULL OR ends_at > ?) ORDER BY made_at, key_id",
-        site, gateway, at,
-    )  # fmt: skip
-    return [KeyRow(*row) for row in found]
-
-
 def add_key(connection: Connection, site: str, gateway: str, key_id: str, sha256: str, at: int) -> None:
     connection.run("INSERT INTO gateway_key VALUES (?, ?, ?, ?, ?, NULL)", site, gateway, key_id, sha256, at)
-
-
-def end_key(connection: Connection, site: str, gateway: str, key_id: str, ends_at: int) -> bool:
-    """Let a key end then, or when it ends anyway; False when there is none in force at that time."""
-    return bool(
-        connection.run(
-            "UPDATE gateway_key SET ends_at = ? WHERE site_id = ? AND gateway_id = ? AND key_id = ?"
-            " AND (ends_at IS NULL OR ends_at > ?)",
-            ends_at, site, gateway, key_id, ends_at,
-        )
-    )  # fmt: skip
 
 
 def add_token(connection: Connection, site: str, gateway: str, sha256: str, expires_at: int) -> None:

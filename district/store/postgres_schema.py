@@ -13,7 +13,7 @@ import psycopg
 
 from district.refusal import DistrictError
 
-VERSION = 3
+VERSION = 4
 LOCK = 0x63616D707573
 """Key of the advisory lock under which tables and partitions are made."""
 
@@ -108,6 +108,11 @@ STEPS = {
         """CREATE TABLE relay_key (
             site_id TEXT NOT NULL, relay TEXT NOT NULL, key_id TEXT NOT NULL, sha256 TEXT NOT NULL,
             made_at BIGINT NOT NULL, ends_at BIGINT, PRIMARY KEY (site_id, relay, key_id))""",
+    ),
+    # Why a cursor's next batch does not get through, and since when.
+    4: (
+        "ALTER TABLE relay_cursor ADD COLUMN trouble TEXT",
+        "ALTER TABLE relay_cursor ADD COLUMN trouble_since BIGINT",
     ),
 }
 """What brings a database of the version before to this one. A step that has shipped is never edited."""

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from district import keys
 from district.refusal import DistrictError
+from district.store import held_keys
 from district.store.database import Connection, Database
+from district.store.held_keys import IN_FORCE, OF_RELAYS
 
 
 def enrol(database: Database, relay: str, sites: Sequence[str], at: int) -> str:
@@ -48,21 +50,10 @@ def add_key(connection: Connection, site: str, relay: str, key_id: str, sha256: 
     )  # fmt: skip
 
 
-def key_digest(connection: Connection, site: str, relay: str, key_id: str, at: int) -> str | None:
-    """The stored digest of a key that is in force for the site."""
-    found = connection.rows(
-        "SELECT sha256 FROM relay_key WHERE site_id = ? AND relay = ? AND key_id = ?"
-        " AND (ends_at IS NULL OR ends_at > ?)",
-        site, relay, key_id, at,
-    )  # fmt: skip
-    return found[0][0] if found else None
-
-
 def digests(connection: Connection, relay: str, key_id: str, at: int) -> list[str]:
     """Of a key in force for any site."""
     found = connection.rows(
-        "SELECT DISTINCT sha256 FROM relay_key WHERE relay = ? AND key_id = ?"
-        " AND (ends_at IS NULL OR ends_at > ?)",
+        f"SELECT DISTINCT sha256 FROM relay_key WHERE relay = ? AND key_id = ? AND {IN_FORCE}",
         relay, key_id, at,
     )  # fmt: skip
     return [sha256 for (sha256,) in found]
@@ -70,15 +61,14 @@ def digests(connection: Connection, relay: str, key_id: str, at: int) -> list[st
 
 def sites_of(connection: Connection, relay: str, at: int) -> list[str]:
     found = connection.rows(
-        "SELECT DISTINCT site_id FROM relay_key WHERE relay = ? AND (ends_at IS NULL OR ends_at > ?)"
-        " ORDER BY site_id",
+        f"SELECT DISTINCT site_id FROM relay_key WHERE relay = ? AND {IN_FORCE} ORDER BY site_id",
         relay, at,
     )  # fmt: skip
     return [site for (site,) in found]
 
 
 def end_keys(connection: Connection, site: str, relay: str, at: int) -> int:
-    return connection.run(
-        "UPDATE relay_key SET ends_at = ? WHERE site_id = ? AND relay = ? AND (ends_at IS NULL OR ends_at > ?)",
-        at, site, relay, at,
-    )  # fmt: skip
+    return sum(
+        held_keys.end(connection, OF_RELAYS, site, relay, one.key_id, at)
+        for one in held_keys.in_force(connection, OF_RELAYS, site, relay, at)
+    )

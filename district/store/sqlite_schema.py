@@ -12,7 +12,7 @@ from pathlib import Path
 
 from district.refusal import DistrictError
 
-VERSION = 6
+VERSION = 7
 
 TABLES = (
     """CREATE TABLE site (
@@ -132,6 +132,11 @@ STEPS = {
     ),
     # The one campus that this is the hub of; empty in a district.
     6: ("CREATE TABLE hub (site_id TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID",),
+    # Why a cursor's next batch does not get through, and since when.
+    7: (
+        "ALTER TABLE relay_cursor ADD COLUMN trouble TEXT",
+        "ALTER TABLE relay_cursor ADD COLUMN trouble_since INTEGER",
+    ),
 }
 """What brings a database of the version before to this one. A step that has shipped is never edited."""
 

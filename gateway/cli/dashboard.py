@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 
 from gateway.cli.options import clock_options, clock_setting, site_argument
 from gateway.errors import ConfigError
+from runtime.addresses import is_loopback
 
 if TYPE_CHECKING:
     from dashboard.seams import Parts, Views
@@ -90,20 +90,11 @@ def _check(door: Door) -> None:
     """Plain HTTP only where no wire is: on this machine itself."""
     if (door.certificate is None) != (door.key is None):
         raise ConfigError("--tls-cert and --tls-key belong together; give both or neither")
-    if door.certificate is None and not _is_loopback(door.host):
+    if door.certificate is None and not is_loopback(door.host):
         raise ConfigError(
             f"the dashboard does not serve {door.host} without HTTPS, for passwords would cross the network in the clear; "
             "give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that has them"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _parts(site: LoadedSite, door: Door, setting: ClockSetting, token_file: Path | None) -> Parts:

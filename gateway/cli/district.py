@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.district_consume import consume, ingest_options, queue_of
 from gateway.cli.district_keys import database_option, enrol, expected, key, move_point, redeem
+from gateway.cli.district_refused import refused
 from gateway.cli.district_relay import enrol_relay, relay, relay_options, revoke_relay, upstreams_of
 from gateway.cli.options import clock_options, clock_setting
 from gateway.errors import ConfigError
@@ -82,5 +83,5 @@ def district(
         raise ConfigError(str(error)) from error
 
 
-for command in (enrol, redeem, key, move_point, enrol_relay, revoke_relay, relay, consume):
+for command in (enrol, redeem, key, move_point, enrol_relay, revoke_relay, relay, consume, refused):
     district.add_command(command)

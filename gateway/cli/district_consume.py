@@ -12,7 +12,7 @@ import click
 
 from gateway.cli.district_keys import database_option, expected
 from gateway.cli.district_relay import relay_options, upstreams_of
-from gateway.cli.options import clock_options, clock_setting
+from gateway.cli.options import clock_options, clock_setting, with_options
 from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ _OPTIONS = (
 
 
 def ingest_options(command: F) -> F:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(_OPTIONS, command)
 
 
 def queue_of(ingest: str | None, ingest_replicas: int, ingest_mib_max: int) -> QueueSetting | None:

@@ -12,6 +12,7 @@ import click
 from district.store import relays
 from district.store.database import Database
 from gateway.cli.district_keys import check_ids, database_option, with_database
+from gateway.cli.options import with_options
 from gateway.errors import ConfigError
 from runtime.clock import format_utc
 
@@ -48,9 +49,7 @@ _OPTIONS = (
 
 
 def relay_options(command: F) -> F:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(_OPTIONS, command)
 
 
 def upstreams_of(
@@ -128,6 +127,9 @@ def _line(one: Standing) -> str:
         said.append(f"refused above 上级拒收 {one.rejected}")
     if one.stopped_for:
         said.append(f"STOPPED 已停止 {one.stopped_for}: {one.detail}")
+    elif one.waiting and one.trouble:
+        since = format_utc(one.trouble_since) if one.trouble_since is not None else "-"
+        said.append(f"held up 受阻 {one.trouble} since 自 {since}: {one.detail}")
     return "  ".join(said)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,13 @@ from runtime.clock import ClockSetting, parse_setting
 F = TypeVar("F", bound=Callable[..., Any])
 
 site_argument = click.argument("site", metavar="SITE.yaml", type=click.Path(path_type=Path))
+
+
+def with_options(options: Sequence[Callable[[F], F]], command: F) -> F:
+    """The command with ``options``, shown by --help in their order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def clock_options(command: F) -> F:

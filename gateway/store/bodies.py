@@ -61,22 +61,20 @@ def counter(interval: Interval, num: int, den: int) -> bytes:
 
 
 def gauge(interval: Interval) -> bytes:
-    mean = None if interval.mean is None else round(interval.mean, 4)
-    return _encode(
-        GaugeBody(
-            "interval", interval.point, interval.period.value, interval.start, interval.end, interval.content.value,
-            round(interval.share, 4), mean, interval.low, interval.high,
-        )
-    )  # fmt: skip
+    return _encode(GaugeBody(*_gauge_fields(interval)))
 
 
 def state(interval: Interval) -> bytes:
+    return _encode(StateBody(*_gauge_fields(interval), interval.changes))
+
+
+def _gauge_fields(
+    interval: Interval,
+) -> tuple[str, str, str, int, int, str, float, float | None, float | None, float | None]:
     mean = None if interval.mean is None else round(interval.mean, 4)
-    return _encode(
-        StateBody(
-            "interval", interval.point, interval.period.value, interval.start, interval.end, interval.content.value,
-            round(interval.share, 4), mean, interval.low, interval.high, interval.changes,
-        )
+    return (
+        "interval", interval.point, interval.period.value, interval.start, interval.end, interval.content.value,
+        round(interval.share, 4), mean, interval.low, interval.high,
     )  # fmt: skip
 
 

@@ -7,8 +7,6 @@ no reply is read past 64 KiB. Time-outs are real seconds whatever the process's 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,6 +26,7 @@ from gateway.uplinks.unreached import no_answer, unreached
 from gateway.uplinks.verdict import Delivered, Keep, Reply, Trouble, Verdict, judge
 from gateway.uplinks.words import WORDS_ZH
 from runtime import logs
+from runtime.addresses import may_carry_secrets
 from runtime.clock import Clock
 
 CONNECT_S, TOTAL_S = 10.0, 60.0
@@ -99,7 +98,7 @@ class DistrictHttp:
         """Signed with the key, read anew each time: a file that appears or changes needs no restart."""
         if self._token_file is None:
             return {}
-        if not may_carry_key(self.url):
+        if not may_carry_secrets(self.url):
             raise PostError(
                 Trouble.TOKEN,
                 "data is not sent over http:// to another machine",
@@ -189,13 +188,3 @@ class DistrictSender:
             cause, cure = WORDS_ZH[error.trouble]
             return Probe(False, f"没有连通 no connection: {cause}; {error}", f"{cure}; {error.cure}")
         return probe_of(reply)
-
-
-def may_carry_key(url: str) -> bool:
-    """True for https, and for http that does not leave this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
-    return False

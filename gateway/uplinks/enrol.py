@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from district.contract import REPLY_BYTES_MAX, Enrolled, Problem
 from gateway.errors import UplinkError
-from gateway.uplinks.district_http import may_carry_key
+from runtime.addresses import may_carry_secrets
 
 TIMEOUT_S = 30.0
 
@@ -15,7 +15,7 @@ TIMEOUT_S = 30.0
 def redeem(url: str, token: str) -> str:
     """The key. ``url`` ends in /v1. Raises UplinkError with the cause and the cure; nothing is sent over plain HTTP to
     another machine."""
-    if not may_carry_key(url):
+    if not may_carry_secrets(url):
         raise UplinkError("the key would travel over http:// from another machine; write https:// in the url")
     try:
         reply = httpx2.post(

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from edge_config.uplinks import LineProtocolUplink
 from gateway.errors import QueryError
 from gateway.model import Change
-from gateway.uplinks.district_http import CONNECT_S, TOTAL_S, may_carry_key
+from gateway.uplinks.district_http import CONNECT_S, TOTAL_S
 from gateway.uplinks.http_post import POST_ERRORS, HttpConnection, ReplyTooLargeError
 from gateway.uplinks.kinds import Speaker
 from gateway.uplinks.line_delete import judged, requests, taken_back
@@ -28,6 +28,7 @@ from gateway.uplinks.sender import Stretch
 from gateway.uplinks.unreached import no_answer, unreached
 from gateway.uplinks.verdict import Delivered, Reply, Trouble, Verdict
 from gateway.uplinks.wire import WireFault, secret_in
+from runtime.addresses import may_carry_secrets
 
 RECEIVER = "InfluxDB"
 REPLY_BYTES_MAX = 64 * 1024
@@ -123,7 +124,7 @@ def authorization(uplink: LineProtocolUplink) -> dict[str, str]:
     name = uplink.token_file or uplink.password_file
     if name is None:
         return {}
-    if not may_carry_key(uplink.url):
+    if not may_carry_secrets(uplink.url):
         wrong = "the secret is not sent over http:// to another machine"
         raise WireFault(Trouble.TOKEN, wrong, "write https:// in the url")
     secret = secret_in(name)

@@ -7,53 +7,17 @@ condemns a record, named by its seq or alone. Everything else, from a captive po
 from __future__ import annotations
 
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from enum import StrEnum
 
-from pydantic import ValidationError
-
-from district.contract import RECEIVED_MAX, Fault, Problem, Receipt
+from district.contract import RECEIVED_MAX, Fault, Problem
+from district.contract.answers import Reply, Sent, Trouble, problem_of, receipt_of, retry_after_s
 from gateway.uplinks.encode import EncodedBatch
 from gateway.uplinks.feed import Held
 
-RETRY_AFTER_S_MAX = 3600.0
+__all__ = [
+    "CutAt", "Delivered", "Keep", "Poisoned", "Reply", "TooLarge", "Trouble", "Verdict", "judge", "refusal_of",
+]  # fmt: skip
 FENCED_WAIT_S = 3600.0
 """Only a person can end it; ``buffer new-epoch`` begins again at once."""
-
-
-class Trouble(StrEnum):
-    """Why nothing goes up; pages translate the code, logs carry the sentence."""
-
-    NO_ANSWER = "no_answer"
-    NAME = "name"
-    """The receiver's name leads to no address."""
-    TLS = "tls"
-    """Whoever answers does not prove who it is: nothing was said to it."""
-    TOKEN = "token"  # noqa: S105 - a code, no secret
-    UNAUTHORIZED = "unauthorized"
-    FORBIDDEN = "forbidden"
-    NOT_FOUND = "not_found"
-    BUSY = "busy"
-    SERVER_ERROR = "server_error"
-    NOT_A_RECEIPT = "not_a_receipt"
-    DAMAGED = "damaged"
-    FENCED = "fenced"
-    """The district closed this epoch: a later one of this gateway has begun."""
-    CLONED = "cloned"
-    """The district holds other content under our numbers."""
-    REFUSED = "refused"
-    FOLDER = "folder"
-    """Files cannot be written where they should go."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came back over HTTP. ``retry_after`` is the header as sent, empty when there is none."""
-
-    status: int
-    content_type: str
-    retry_after: str
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +71,7 @@ def judge(reply: Reply, batch: EncodedBatch, now_ms: int) -> Verdict:
     """``now_ms`` is only for a Retry-After that names a date."""
     if 200 <= reply.status < 300:
         return _of_receipt(reply, batch)
-    problem = _problem(reply)
+    problem = problem_of(reply)
     fault = problem.error if problem else None
     detail = problem.detail if problem else f"HTTP {reply.status} without the district's answer shape"
     if reply.status == 413:
@@ -122,27 +86,15 @@ def judge(reply: Reply, batch: EncodedBatch, now_ms: int) -> Verdict:
 
 
 def _of_receipt(reply: Reply, batch: EncodedBatch) -> Verdict:
-    if not _is_json(reply):
-        return _no_receipt(f"HTTP {reply.status} with {reply.content_type or 'no content type'}")
-    try:
-        receipt = Receipt.model_validate_json(reply.body)
-    except ValidationError:
-        return _no_receipt(f"HTTP {reply.status} with JSON that is no receipt")
-    sent = (
-        batch.identity.site, batch.identity.gateway, batch.identity.epoch, batch.from_seq, batch.to_seq,
-        len(batch.changes), batch.sha256,
-    )  # fmt: skip
-    echoed = (
-        receipt.site, receipt.gateway, receipt.epoch, receipt.from_seq, receipt.to_seq, receipt.count, receipt.sha256,
-    )  # fmt: skip
-    if echoed != sent:
-        return _no_receipt("a receipt of another batch")
-    sent_seqs = set(batch.seqs) if receipt.rejected else set()
-    refused = tuple((record.seq, record.reason) for record in receipt.rejected if record.seq in sent_seqs)
-    # What was received before may have held more than this time: a filter was edited since.
-    if len(refused) < len(receipt.rejected) and not receipt.duplicate:
-        return _no_receipt("a receipt that refuses records which were not sent")
-    held = Held(tuple(receipt.received), len(receipt.received) >= RECEIVED_MAX) if receipt.received else None
+    who = batch.identity
+    sent = Sent(
+        who.site, who.gateway, who.epoch, batch.from_seq, batch.to_seq, len(batch.changes), batch.sha256
+    )
+    found = receipt_of(reply, sent, lambda: batch.seqs)
+    if isinstance(found, str):
+        return _no_receipt(found)
+    refused = tuple((record.seq, record.reason) for record in found.rejected)
+    held = Held(tuple(found.received), len(found.received) >= RECEIVED_MAX) if found.received else None
     return Delivered(refused, held)
 
 
@@ -152,19 +104,6 @@ def _no_receipt(what: str) -> Keep:
         f"the answer is {what}, not the district's receipt",
         "check the url of the uplink, and that no login page of the network stands in between",
     )
-
-
-def _is_json(reply: Reply) -> bool:
-    return reply.content_type.partition(";")[0].strip().lower() == "application/json"
-
-
-def _problem(reply: Reply) -> Problem | None:
-    if not _is_json(reply):
-        return None
-    try:
-        return Problem.model_validate_json(reply.body)
-    except ValidationError:
-        return None
 
 
 def _named(problem: Problem, batch: EncodedBatch) -> tuple[tuple[int, str], ...]:
@@ -194,7 +133,7 @@ def refusal_of(reply: Reply) -> Keep | None:
     """What is wrong where a body without any batch was sent; None when the district itself says that there is none in it."""
     if 200 <= reply.status < 300:
         return _no_receipt(f"HTTP {reply.status} with {reply.content_type or 'no content type'}")
-    problem = _problem(reply)
+    problem = problem_of(reply)
     if problem is None:
         return _keep(reply, None, f"HTTP {reply.status} without the district's answer shape", 0)
     return None if problem.error is Fault.INVALID else _keep(reply, problem.error, problem.detail, 0)
@@ -210,7 +149,7 @@ _CAUSES: dict[int, tuple[Trouble, str]] = {
 
 
 def _keep(reply: Reply, fault: Fault | None, detail: str, now_ms: int) -> Keep:
-    wait = _retry_after_s(reply.retry_after, now_ms)
+    wait = retry_after_s(reply, now_ms)
     if fault is Fault.DAMAGED:
         return Keep(
             Trouble.DAMAGED, detail, "something on the way changes what is sent; look for a proxy", wait
@@ -222,15 +161,3 @@ def _keep(reply: Reply, fault: Fault | None, detail: str, now_ms: int) -> Keep:
         (Trouble.REFUSED, "check the url of the uplink, and what stands between here and the district"),
     )
     return Keep(trouble, detail, cure, wait)
-
-
-def _retry_after_s(text: str, now_ms: int) -> float:
-    """Seconds to wait by the Retry-After header, at most an hour; 0 when it is absent, past or nonsense."""
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), RETRY_AFTER_S_MAX)
-    try:
-        wait = parsedate_to_datetime(text).timestamp() - now_ms / 1000
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
-    return min(max(wait, 0.0), RETRY_AFTER_S_MAX)

@@ -27,6 +27,7 @@ WORDS_ZH: dict[str, tuple[str, str]] = {
         "另一台机器正在以本网关的名义上报",
         "停掉那台; 确认由本机上报后运行 campus-gateway buffer new-epoch",
     ),
+    Trouble.COVERED: ("对方已按别的分段收过其中一部分", "联系区平台"),
     Trouble.FOLDER: ("导出文件夹写不进去", "检查文件夹在不在、能不能写、还有没有空间"),
     Trouble.REFUSED: ("对方拒绝接收", "检查 url 和中间的防火墙, 或联系区平台"),
 }

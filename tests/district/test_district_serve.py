@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from district.app import create_app
 from district.refusal import DistrictError
-from district.serve import is_loopback, listen, serving
+from district.serve import listen, serving
 from district.service import Service
 from gateway.cli.district import district
 from tests.district import campus
@@ -119,14 +119,6 @@ def test_an_ipv6_address_is_as_good(tmp_path: Path) -> None:
 def test_an_address_that_is_not_ours_names_the_options() -> None:
     with pytest.raises(DistrictError, match="--host"):
         listen("192.0.2.1", 0)
-
-
-@pytest.mark.parametrize(
-    ("host", "is_ours"),
-    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)],
-)
-def test_pages_are_for_this_machine(host: str, is_ours: bool) -> None:
-    assert is_loopback(host) is is_ours
 
 
 @pytest.mark.parametrize(

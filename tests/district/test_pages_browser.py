@@ -12,15 +12,16 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from district.app import create_app
+from district.relay.outbox import Onward
 from district.serve import listen, serving
 from district.service import Service
 from tests.dashboard.test_browser import CHROMIUM, FLAGS
-from tests.district import twelve
+from tests.district import held_up, twelve
 from tests.district.conftest import StillClock
 
 pytestmark = pytest.mark.real("chromium")
 
-SIZES = [(360, 780), (1366, 768)]
+SIZES = [(360, 780), (390, 844), (1280, 800), (1366, 768)]
 PATHS = [
     "/",
     "/?sort=pupil&dir=down",
@@ -31,6 +32,8 @@ PATHS = [
     "/schools/far-village",
     "/schools/nobody",
     "/reports?set=gb-t-2589-2020",
+    "/upstreams",
+    "/upstreams?lang=en",
 ]
 
 
@@ -64,7 +67,9 @@ class Served:
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     where = Path(tmp_path_factory.mktemp("twelve")) / "district.db"
     twelve.fill(where)
-    with closing(Service(where, StillClock())) as service, closing(Served(service)) as served:
+    held_up.fill(where)
+    onward = Onward((held_up.CITY, held_up.PROVINCE), 64 * 1024 * 1024)
+    with closing(Service(where, StillClock(), onward)) as service, closing(Served(service)) as served:
         yield served.base
 
 
@@ -144,6 +149,18 @@ def test_the_calendar_says_in_words_what_its_bars_show(page: Page) -> None:
         "已报",
     ]
     assert cell.locator("svg rect").count() == 3
+
+
+def test_the_first_page_leads_to_what_is_held_up_and_what_to_do(page: Page) -> None:
+    page.goto("/")
+    assert (
+        page.locator(".notice li").count() == 3
+    )  # two districts above, and what was refused behind the queue
+    page.locator(".notice a").click()
+    assert page.url.endswith("/upstreams")
+    row = page.locator("tr", has=page.locator("a", has_text="第一初级中学"))
+    assert "relay resume --database PATH first-junior gw-1 city.example" in row.inner_text()
+    assert row.locator("code").first.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
 
 
 def test_an_export_is_downloaded_under_its_name(page: Page) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 
 import httpx2
 import pytest
+from nats.js.api import ClusterInfo, PeerInfo
 
 from district.app import create_app
 from district.queue import stream as streams
 from district.queue.consume import Consumer
 from district.queue.running import consuming, queued
 from district.queue.setting import QueueSetting
-from district.queue.stream import STREAM, Stream, lane_of
+from district.queue.stream import STREAM, Stream, has_quorum, lane_of
 from district.refusal import DistrictError
 from district.service import Service
 from runtime.clock import ClockSetting, SystemClock
@@ -243,7 +244,52 @@ async def test_a_consumer_stops_although_the_cancellation_was_lost(
         assert consumer.taken == 1
 
 
+@pytest.mark.parametrize(
+    ("followers", "is_enough"),
+    [
+        ([(False, 10**9), (False, 10**9)], True),
+        ([(False, 10**9), (True, 10**9)], True),
+        ([(True, 10**9), (True, 10**9)], False),
+        ([(False, 11 * 10**9), (None, 60 * 10**9)], False),
+        ([(None, None), (True, 0)], True),
+        ([], True),
+    ],
+)
+def test_a_leader_without_a_majority_takes_nothing(
+    followers: list[tuple[bool | None, int | None]], is_enough: bool
+) -> None:
+    peers = [PeerInfo(offline=offline, active=active) for offline, active in followers]
+    assert has_quorum(ClusterInfo(replicas=peers)) is is_enough
+    assert has_quorum(None)
+
+
 async def test_without_a_cluster_it_says_which_option(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "CONNECT_S", 1.0)
     with pytest.raises(DistrictError, match="check --ingest"):
         await Stream.opened(QueueSetting((f"nats://127.0.0.1:{free_port()}",)))
+
+
+async def test_health_says_what_waits_and_that_a_cluster_without_a_quorum_does_not_answer(
+    nats: Cluster, tmp_path: Path
+) -> None:
+    where = tmp_path / "district.db"
+    key = campus.enrolled(where)
+    raw = campus.batch([campus.site()])
+    async with web(where, nats) as client:
+        await upload(client, key, [raw])
+        said = (await client.get("/healthz")).json()
+        assert said["queue"]["reachable"] is True
+        assert said["queue"]["waiting_batches"] == 1
+        assert said["queue"]["waiting_bytes"] >= len(raw)
+        assert said["queue"]["refused_batches"] == 0
+        for n in range(2):
+            nats.kill(n)
+        while (reply := await client.get("/healthz")).status_code == 200:
+            await asyncio.sleep(0.05)
+        assert reply.json()["problems"] == ["the queue does not answer"]
+        assert reply.json()["queue"] == {"reachable": False, "refused_batches": 0}
+        for n in range(2):
+            nats.start(n)
+        while (reply := await client.get("/healthz")).status_code == 503:
+            await asyncio.sleep(0.05)
+        assert reply.json()["queue"]["waiting_batches"] == 1

@@ -289,3 +289,34 @@ async def test_a_database_that_fails_for_a_while_is_asked_again(
             await running
         assert next(failures, None) is None
         assert rows(tiers.above, "SELECT count(*) FROM interval") == [(2,)]
+
+
+@pytest.mark.real("district")
+async def test_what_held_a_gateway_up_is_kept_with_its_code_and_gone_with_the_receipt(tiers: Tiers) -> None:
+    await tiers.take(described())
+    held_up = "SELECT trouble, trouble_since, detail FROM relay_cursor WHERE site_id = 'demo'"
+    tiers.front.script.append(refusal("422 Unprocessable", "invalid"))
+    await tiers.forwarder.round()
+    assert rows(tiers.below, held_up) == [("refused", NOW, "invalid: invalid here")]
+    key_file = tiers.above.parent / "relay.key"
+    key = key_file.read_text()
+    key_file.unlink()
+    tiers.clock.now += 3_600_000
+    await tiers.forwarder.round()
+    ((trouble, since, detail),) = rows(tiers.below, held_up)
+    assert (trouble, since) == ("token", NOW + 3_600_000)
+    assert "cannot read the relay's key file" in detail
+    key_file.write_text(key)
+    tiers.clock.now += 3_600_000
+    await tiers.forwarder.round()
+    assert rows(tiers.below, held_up) == [(None, None, None)]
+
+
+@pytest.mark.real("district")
+async def test_a_school_the_key_does_not_open_above_holds_up_no_other(tiers: Tiers) -> None:
+    for gateway in ("gw-1", "gw-2"):
+        await tiers.take(described(gateway), gateway)
+    tiers.front.script.append(refusal("401 Unauthorized", "unauthorized"))
+    await tiers.forwarder.round()
+    await tiers.forwarder.round()
+    assert len(tiers.waiting()) == 1

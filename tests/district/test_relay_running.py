@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
+from district.contract.answers import Trouble
 from district.refusal import DistrictError
+from district.relay import outbox
 from district.relay.running import Upstream, onward_of, relaying
+from district.store.database import open_database
 from gateway.cli.district import district as command
 from gateway.cli.district_relay import upstreams_of
 from tests.district import campus
@@ -35,6 +39,13 @@ async def test_a_district_that_relays_does_not_start_without_its_upstream(distri
     assert isinstance(district.where, Path)
     said = ran("relay", "status", "--database", str(district.where)).output
     assert "city  demo/gw-1 e-1  waiting 待转发 1 (0.0 MiB, oldest 最早 2026-11-22T06:00:00.000Z)" in said
+    with closing(open_database(district.where)) as store, store.transaction() as connection:
+        lane = outbox.Lane("demo", "gw-1", "city")
+        kept = outbox.oldest(connection, lane)
+        assert kept is not None
+        outbox.note_trouble(connection, lane, kept, Trouble.BUSY, "HTTP 429", district.clock.now)
+    said = ran("relay", "status", "--database", str(district.where)).output
+    assert "held up 受阻 busy since 自 2026-11-22T06:00:00.000Z: HTTP 429" in said
     assert ran("relay", "drop", "--database", str(district.where), "demo", "gw-1", "e-1", "city").output == (
         "demo/gw-1 e-1: 1\n"
     )

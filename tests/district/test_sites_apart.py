@@ -18,12 +18,14 @@ import district as room
 from district import enrolment
 from district.body import parse
 from district.contract import Fault, Problem, Receipt, Rejected
+from district.contract.answers import Trouble
 from district.parcel import Parcel
 from district.queue import refused
 from district.relay import outbox, upkeep
 from district.relay.outbox import Onward
-from district.store import points, postgres_schema, relays
+from district.store import held_keys, points, postgres_schema, relays
 from district.store.database import Database, open_database
+from district.store.held_keys import OF_RELAYS
 from district.store.postgres import SLOTS, PostgresConnection, _from_staging, _upsert
 from tests.district import campus
 from tests.district.campus import METER, NOW, WATER
@@ -40,6 +42,8 @@ ACROSS |= {
     *(("relays", name) for name in ("digests", "sites_of")),
     *(("outbox", name) for name in ("upstreams", "lanes_with_work")),
     *(("upkeep", name) for name in ("standings", "lanes")),
+    *(("refused", name) for name in ("count", "newest")),
+    ("tier_reads", "names"),
 }
 """What concerns a relay as a whole: how it stands, and the key it has for several sites."""
 FILE_ONLY = {("hub", "take_role"), ("hub", "site_of")}
@@ -132,7 +136,8 @@ def a_relays_life(store: Database) -> None:
         assert outbox.claim(connection, lane, "me", NOW)
         kept = outbox.oldest(connection, lane)
         assert kept is not None
-        outbox.stop(connection, lane, kept, Fault.CLONED, "x")
+        outbox.note_trouble(connection, lane, kept, Trouble.BUSY, "x", NOW)
+        outbox.stop(connection, lane, kept, Fault.CLONED, "x", NOW)
         assert upkeep.resume(connection, "demo", "gw-1", "city") == 1
         refused = [Rejected(seq=kept.to_seq, reason="x")]
         receipt = Receipt(
@@ -147,7 +152,7 @@ def a_relays_life(store: Database) -> None:
     with store.transaction() as connection:
         (sha256,) = connection.rows("SELECT sha256 FROM relay_key WHERE site_id = 'demo'")[0]
         (key_id,) = connection.rows("SELECT key_id FROM relay_key WHERE site_id = 'demo'")[0]
-        assert relays.key_digest(connection, "demo", "below", key_id, NOW) == sha256
+        assert held_keys.digest_in_force(connection, OF_RELAYS, "demo", "below", key_id, NOW) == sha256
     relays.extend(store, "below", key_id, ["other"], NOW)
     assert relays.revoke(store, "below", [], NOW) == 2
 
@@ -181,7 +186,7 @@ async def a_life(district: District) -> None:
         "/totals",
     )
     exports = ("/reports/schools.csv", "/schools/demo/days.csv", "/schools/demo/intervals.csv")
-    shown = ("/", "/schools/demo", "/reports", *exports)
+    shown = ("/", "/schools/demo", "/reports", "/upstreams", *exports)
     for path in (*shown, "/v1/sites", "/healthz", *(of_demo + page for page in pages)):
         assert (await district.client.get(path)).status_code == 200
     with closing(open_database(district.where)) as store:
@@ -191,6 +196,9 @@ async def a_life(district: District) -> None:
         with store.transaction() as connection:
             problem = Problem(error=Fault.CLONED, detail="x")
             refused.keep(connection, parse(campus.envelope([], 0, 1)), Parcel(b"x", ""), problem, NOW)
+            (batch,) = refused.newest(connection)
+            assert refused.one(connection, batch.name) == (Parcel(b"x", ""), "cloned")
+            assert refused.forget(connection, batch.name)
         enrolment.rotate(store, "demo", "gw-2", NOW, 10)
         (old, _) = enrolment.keys_in_force(store, "demo", "gw-2", NOW)
         enrolment.revoke(store, "demo", "gw-2", old.key_id, NOW)

@@ -6,11 +6,29 @@ from pathlib import Path
 import pytest
 
 import district
+from district.contract.answers import Trouble
 from district.pages.reader import Reader
 from district.pages.words import WORDS
 
-BY_GATEWAYS = ("kind_", "gap_", "code_", "item_", "level_", "check_", "content_", "apart_", "statement_")
-"""Words whose name is put together with what a gateway or a rule said."""
+BY_GATEWAYS = (
+    "kind_",
+    "gap_",
+    "code_",
+    "item_",
+    "level_",
+    "check_",
+    "content_",
+    "apart_",
+    "statement_",
+    "trouble_",
+    "cure_",
+    "refused_",
+    "remedy_",
+    "state_",
+)
+"""Words whose name is put together with what a gateway, a rule or a district above said."""
+OF_GATEWAYS_ALONE = {Trouble.FOLDER, Trouble.NAME, Trouble.TLS}
+"""A relay says no_answer, and why in a sentence, where a gateway tells these apart."""
 ROOM = Path(district.__file__).parent
 
 
@@ -27,6 +45,12 @@ def test_no_word_is_left_over() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in files if not path.name.startswith("words"))
     unused = [name for name in WORDS if not re.search(rf"['\"]{re.escape(name)}['\"]", text)]
     assert [name for name in unused if not name.startswith(BY_GATEWAYS)] == []
+
+
+@pytest.mark.parametrize("trouble", sorted(set(Trouble) - OF_GATEWAYS_ALONE))
+def test_every_trouble_has_its_cause_and_its_cure(trouble: Trouble) -> None:
+    assert WORDS[f"trouble_{trouble}"]
+    assert WORDS[f"cure_{trouble}"]
 
 
 @pytest.mark.parametrize(

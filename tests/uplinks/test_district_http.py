@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from district.contract import REPLY_BYTES_MAX
-from gateway.uplinks.district_http import DistrictHttp, PostError, may_carry_key
+from gateway.uplinks.district_http import DistrictHttp, PostError
 from gateway.uplinks.verdict import Trouble
 from tests.uplinks.front import Front, canned, read_message, standing
 
@@ -77,18 +77,6 @@ async def test_a_key_in_the_clear_stays_on_this_machine(tmp_path: Path) -> None:
     async with DistrictHttp("http://192.0.2.1/v1", str(path)) as wire:
         with pytest.raises(PostError, match="not sent over http"):
             await wire.post(b"x", "gzip")
-
-
-@pytest.mark.parametrize(
-    ("url", "may"),
-    [
-        ("https://district.example/v1", True), ("http://127.0.0.1:1/v1", True), ("http://[::1]:1/v1", True),
-        ("http://localhost/v1", True), ("http://district.example/v1", False), ("http://10.0.0.1/v1", False),
-        ("http://127.0.0.1.example/v1", False), ("http://127.0.0.1@192.0.2.1/v1", False),
-    ],
-)  # fmt: skip
-def test_only_https_or_this_machine_may_carry_a_key(url: str, may: bool) -> None:
-    assert may_carry_key(url) is may
 
 
 async def test_f26_a_redirect_is_an_answer_and_is_not_followed() -> None:
