@@ -10,7 +10,7 @@ import fcntl
 import os
 import sqlite3
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
 from typing import IO
@@ -110,9 +110,10 @@ def open_reader(path: Path) -> sqlite3.Connection:
             f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA busy_timeout=5000")
-        connection.execute(READER_CACHE)
     except sqlite3.Error as error:
         raise StoreError(f"{path}: cannot read the buffer: {error}") from error
+    with suppress(sqlite3.DatabaseError):  # it looks into the file; what is damaged there the first question finds as well
+        connection.execute(READER_CACHE)
     return connection
 
 
