@@ -111,11 +111,14 @@ class LateReadings:
         intervals.mark_dirty(connection, account.point_id, sample.at, now)
 
     def recompute(self, connection: sqlite3.Connection, accounts: Iterable[Account], now: int) -> None:
-        """Compute the slots again that were marked a minute ago or earlier."""
+        """Compute the slots again that were marked a minute ago or earlier. One whose counter still catches up with a long
+        silence waits: what it catches up with would be written over it, and the late word lost for ever."""
         by_id = {account.point_id: account for account in accounts}
         for point_id, start in intervals.dirty(connection, now - REVISE_AFTER_MS, limit=SLOTS_MAX):
             account = by_id.get(point_id)
             if account is not None and account.slots is not None:
+                if account.slots.is_behind:
+                    continue
                 self._again(connection, account, account.slots, start, now)
             intervals.clear_dirty(connection, point_id, start, start + QUARTER_MS)
 
