@@ -84,6 +84,11 @@ def test_the_rest_of_a_batch_is_placed_by_kind() -> None:
 def test_registers_below_nothing_and_a_gauge_below_nothing_are_taken() -> None:
     """A register that a meter's maker signs, and a frost."""
     signed = campus.slot(POINT, 0) | {"register_start": -5.0, "register_end": -4.0}
-    frost = campus.slot("t.temperature", 0, None) | {"content": "measured", "mean": -18.0, "low": -19.0, "high": -17.0}
+    frost = campus.slot("t.temperature", 0, None) | {
+        "content": "measured",
+        "mean": -18.0,
+        "low": -19.0,
+        "high": -17.0,
+    }
     gauge = campus.point("t.temperature", "temperature", "°C", value_kind="gauge")
     assert judged(campus.point(POINT), signed, gauge, frost) == []
