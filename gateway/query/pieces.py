@@ -193,11 +193,11 @@ def _sum_of_parts(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -
     return sorted((_together(found) for found in complete), key=lambda piece: piece.start)
 
 
-def quarters(snapshot: Snapshot, part: KnownPoint, start: int, end: int) -> Iterable[Piece]:
-    """Known quarter-hours of a point that is no virtual one, and the open piece, that touch [start, end)."""
-    first = start - start % QUARTER_MS
-    yield from _rows(snapshot, part.point_id, "15min", "start >= ? AND start < ?", (first, end))
-    yield from _open_pieces(snapshot, part, start, end)
+def finest(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> list[Piece]:
+    """As ``pieces``, each as short as it is still kept: quarter-hours, and hours or days where those were shed."""
+    if point.parts or point.point_id is None or end <= start:
+        return pieces(snapshot, point, start, end)
+    return [*_finest(snapshot, point, start, end), *_open_pieces(snapshot, point, start, end)]
 
 
 def _open_pieces(snapshot: Snapshot, part: KnownPoint, start: int, end: int) -> Iterable[Piece]:
