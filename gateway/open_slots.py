@@ -94,6 +94,11 @@ class OpenSlots:
         return self._pending.at if self._pending is not None and self._pending.at < self.closed_to else None
 
     @property
+    def waits_at(self) -> int | None:
+        """When the first of the samples was measured that wait for the next one to tell a dip from a reset."""
+        return None if self._pending is None else self._pending.at
+
+    @property
     def is_waiting(self) -> bool:
         """Whether slots are closed whose value the next sample will tell; until then every sample moves the mark."""
         return self.open_from < self.closed_to

@@ -99,6 +99,7 @@ def words(rng: random.Random, begin: int, hours: float) -> list[Word]:
 
 def _meter(rng: random.Random, name: str, begin: int, hours: float) -> Iterator[Word]:
     at, register = begin + rng.randrange(60 * MINUTE), rng.choice((0, 9_700, 5_000))
+    top = (MODULUS[name] or 2**31) - 1
     end = begin + round(hours * 60) * MINUTE
     while at < end:
         to_boundary = QUARTER - at % QUARTER
@@ -122,7 +123,7 @@ def _meter(rng: random.Random, name: str, begin: int, hours: float) -> Iterator[
                 at + late + rng.choice((0, 1000, 30 * MINUTE)),
                 at,
                 name,
-                max(0, said + rng.choice((-3, 0, 0, 2))),
+                min(max(0, said + rng.choice((-3, 0, 0, 2))), top),
             )
         if rng.random() < 0.02:
             yield at, at + rng.choice((0, 10_000)), name, None
@@ -194,6 +195,8 @@ class Counted:
     slots: dict[int, tuple[str, int | None]]
     open_steps: int | None = None
     newest_at: int = 0
+    is_settled: bool = True
+    """Whether the register has not fallen since the last closed slot."""
 
     def pieces(self) -> Iterator[tuple[int, int, int]]:
         """(start, end, steps) of closed slots, then of the open one."""
@@ -214,10 +217,9 @@ def counted(path: Path, name: str) -> Counted:
     if name == OPEN:
         return Counted(good, {at: (recount.held(good, at)[0], None) for at in starts})
     line = recount.unwrapped(good, Known(0.01, True, MODULUS[name]))
-    flowed: int | None = line[-1][1] - recount.between(line, last)
-    if any(a > b for (_, a), (at, b) in pairwise(good) if at > last):
-        flowed = None  # the register fell since: only the next slot's first word settles what flowed, and none is told till then
-    return Counted(good, {at: recount.counted(line, at) for at in starts}, flowed, good[-1][0])
+    is_settled = all(a <= b for (_, a), (at, b) in pairwise(good) if at > last)
+    flowed = line[-1][1] - recount.between(line, last)
+    return Counted(good, {at: recount.counted(line, at) for at in starts}, flowed, good[-1][0], is_settled)
 
 
 def flowed(pieces: Iterator[tuple[int, int, int]], start: int, end: int) -> Iterator[tuple[int, Fraction]]:
