@@ -159,7 +159,7 @@ class OpenSlots:
             if first <= sample.at <= self.open_from:
                 self._put(sample)  # a nearer left neighbour of the open slot's first boundary
                 self._trim()
-            elif sample.at < self.open_from < first:
+            elif sample.at < self.open_from < first + self._is_state:  # see ``_trim``
                 self._take_left(sample)
             return False
         if self._is_counter and not self._is_on_the_way(sample):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, datetime
 from fractions import Fraction
 from itertools import pairwise
@@ -15,10 +17,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_config.site import LoadedSite
+from gateway.book.open_slots import OpenSlots
+from gateway.intervals import CounterSpec, Sample
 from gateway.query.reader import Reader
 from tests.gateway.door_lives import (
     HVAC,
     MAIN,
+    MODULUS,
     OPEN,
     QUARTER,
     STARTS,
@@ -64,6 +69,27 @@ def check_state(path: Path, found: Counted) -> None:
         assert (have["low"], have["high"]) == (min(v for _, v in held), max(v for _, v in held))
         assert have["share"] == pytest.approx(sum(ms for ms, _ in held) / QUARTER)
         assert have["changes"] == changes[start], start
+
+
+def check_resets(path: Path, name: str, found: Counted) -> None:
+    """The falls that are told are those of all good readings in the order of time, up to the slot that is open."""
+    modulus = MODULUS[name]
+    spec = CounterSpec(name, modulus)
+    samples = [Sample(at, value, 120_000) for at, value in found.good]
+    slots, falls = OpenSlots(spec, 60_000, samples[0]), []
+    for one in samples[1:]:
+        slots.add(one)
+        while slots.catch_up():
+            pass
+        falls += [after.at for _, after in slots.resets]
+        slots.resets.clear()
+    until = max(found.slots)
+    with closing(sqlite3.connect(path)) as db:
+        told = db.execute(
+            "SELECT start FROM event WHERE kind = 'reset' AND subject = ? AND state <> 'withdrawn' ORDER BY 1",
+            (name,),
+        ).fetchall()
+    assert [at for (at,) in told if at < until] == [at for at in falls if at < until], name
 
 
 def check_completeness(reader: Reader, zone: str, now: int, every: dict[str, Counted]) -> None:
@@ -158,6 +184,7 @@ async def check(seed: int, zone: str, hours: float) -> None:
         every = {name: counted(path, name) for name in (MAIN, HVAC, OPEN)}
         for name in (MAIN, HVAC):
             check_slots(path, name, every[name])
+            check_resets(path, name, every[name])
         check_state(path, every[OPEN])
         reader = Reader(site, StillClock(now))
         check_completeness(reader, zone, now, every)
