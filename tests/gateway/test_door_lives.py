@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_config.site import LoadedSite
-from gateway.book.open_slots import OpenSlots
 from gateway.intervals import CounterSpec, Sample
+from gateway.open_slots import OpenSlots
 from gateway.query.reader import Reader
 from tests.gateway.door_lives import (
     HVAC,
