@@ -269,54 +269,6 @@ def test_a_reset_before_a_silence_is_not_forgotten_by_a_restart(
     assert sum(steps or 0 for _, steps in slots(connection).values()) == 100 + 450
 
 
-@pytest.mark.parametrize("late_hour", [10, 50])
-def test_a_late_reading_that_comes_while_its_counter_catches_up_with_a_long_silence_is_not_lost(
-    accounts: Accounts, connection: sqlite3.Connection, late_hour: int
-) -> None:
-    say(accounts, connection, energy(0, 100), minute=0)
-    for hour in range(1, 60):
-        accounts.tick(connection, T0 + hour * HOUR * MINUTE)
-    back = 60 * HOUR
-    say(accounts, connection, energy(back, 700), minute=back)
-    say(accounts, connection, energy(late_hour * HOUR, 130), minute=back)
-    for tick in range(8):
-        accounts.tick(connection, T0 + back * MINUTE + 70_000 + tick * 70_000)
-    steps = [found[1] for _, found in sorted(slots(connection).items())]
-    assert sum(one or 0 for one in steps[: 4 * late_hour]) == 300
-    assert sum(one or 0 for one in steps) == 6000
-
-
-def fell(connection: sqlite3.Connection) -> list[tuple[int, str]]:
-    found = connection.execute("SELECT start, state FROM event WHERE kind = 'reset' ORDER BY start")
-    return [((start - T0) // MINUTE, state) for start, state in found]
-
-
-@pytest.mark.parametrize("arrives", [8, 20])
-def test_a_late_word_that_makes_a_reset_of_a_dip_tells_it(
-    accounts: Accounts, connection: sqlite3.Connection, arrives: int
-) -> None:
-    for minute, kwh in ((0, 5000), (5, 5005), (6, 1), (8, 6000), (arrives, 6010)):
-        say(accounts, connection, energy(minute, kwh), minute=minute)
-    assert fell(connection) == []
-    say(accounts, connection, energy(7, 2), minute=arrives)
-    accounts.tick(connection, T0 + (arrives + 2) * MINUTE)
-    assert fell(connection) == [(6, "closed")]
-
-
-@pytest.mark.parametrize("arrives", [9, 20])
-def test_a_late_word_that_makes_a_dip_of_a_reset_withdraws_it(
-    accounts: Accounts, connection: sqlite3.Connection, arrives: int
-) -> None:
-    for minute, kwh in ((0, 5000), (5, 5005), (6, 1), (8, 2), (arrives, 5009)):
-        say(accounts, connection, energy(minute, kwh), minute=minute)
-    assert fell(connection) == [(6, "closed")]
-    say(accounts, connection, energy(7, 5007), minute=arrives)
-    accounts.tick(connection, T0 + (arrives + 2) * MINUTE)
-    say(accounts, connection, energy(25, 5025), energy(31, 5031), minute=31)
-    assert fell(connection) == [(6, "withdrawn")]
-    assert sum(steps or 0 for _, steps in slots(connection).values()) == 300
-
-
 @pytest.mark.parametrize("arrives", [8, 20])
 def test_a_late_word_that_nobody_can_have_consumed_is_uncertain_and_in_no_slot(
     tmp_path: Path, connection: sqlite3.Connection, arrives: int
