@@ -117,6 +117,9 @@ def _of_figures(body: IntervalBody) -> str | None:
     for figure in (body.value, body.register_start, body.register_end, body.mean, body.low, body.high):
         if figure is not None and not math.isfinite(figure):
             return "a figure is not a finite number"
+    # Only a counter has a value, and a correction of it is the whole new figure. Virtual points are never sent.
+    if body.value is not None and body.value < 0:
+        return "a counter's interval counts less than nothing"
     has_value = body.value is not None or body.mean is not None
     if has_value and body.content == "missing":
         return "a missing interval has a value"

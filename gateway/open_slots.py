@@ -94,6 +94,11 @@ class OpenSlots:
         return self._pending.at if self._pending is not None and self._pending.at < self.closed_to else None
 
     @property
+    def waits_at(self) -> int | None:
+        """When the first of the samples was measured that wait for the next one to tell a dip from a reset."""
+        return None if self._pending is None else self._pending.at
+
+    @property
     def is_waiting(self) -> bool:
         """Whether slots are closed whose value the next sample will tell; until then every sample moves the mark."""
         return self.open_from < self.closed_to
@@ -154,7 +159,7 @@ class OpenSlots:
             if first <= sample.at <= self.open_from:
                 self._put(sample)  # a nearer left neighbour of the open slot's first boundary
                 self._trim()
-            elif sample.at < self.open_from < first:
+            elif sample.at < self.open_from < first + self._is_state:  # see ``_trim``
                 self._take_left(sample)
             return False
         if self._is_counter and not self._is_on_the_way(sample):

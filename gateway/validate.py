@@ -105,7 +105,8 @@ class Validator:
                 self._newest.setdefault(reading.point, reading)
 
     def judge_all(self, groups: Iterable[Readings], *, exempt_clock: bool = False) -> Judged:
-        """Judge in the order given. ``exempt_clock`` is for a replay or an import, which carry their own times.
+        """Judge in the order given. ``exempt_clock`` is for a replay or an import, which carry their own times: only what lies
+        ahead of us, which cannot have been measured, is told from a wrong clock then.
 
         A reading of a point that does not exist is left out and rejected."""
         judged: list[Readings] = []
@@ -118,10 +119,7 @@ class Validator:
                 is_known
                 and quality is good
                 and (
-                    measured_at == received_at
-                    or exempt_clock
-                    or is_unsynced(received_at)
-                    or _is_near(received_at - measured_at)
+                    measured_at == received_at or not _is_wrong_clock(measured_at, received_at, exempt_clock)
                 )
                 and all(map(le, low, values))  # type: ignore[arg-type]  # no good value is None
                 and all(map(le, values, high))  # type: ignore[arg-type]
@@ -129,18 +127,17 @@ class Validator:
             ):
                 judged.append(group)  # nearly all of them end here, so each value costs two comparisons
             else:
-                # While our own clock is in doubt nobody can judge another one; see ``settling``.
-                is_exempt = exempt_clock or is_unsynced(received_at)
-                judged += groups_of(self._each(group, is_exempt, rejections))
+                is_wrong = _is_wrong_clock(measured_at, received_at, exempt_clock)
+                judged += groups_of(self._each(group, is_wrong, rejections))
         return Judged(judged, rejections)
 
-    def _each(self, group: Readings, exempt_clock: bool, rejections: list[Rejection]) -> Iterator[Reading]:
+    def _each(self, group: Readings, is_wrong_clock: bool, rejections: list[Rejection]) -> Iterator[Reading]:
         for reading in group.each():
             bounds = self._bounds.get(reading.point)
             if bounds is None:
                 rejections.append(Rejection(reading.point, UNKNOWN_POINT, repr(reading.value)))
                 continue
-            result = self._judged(bounds, reading, exempt_clock)
+            result = self._judged(bounds, reading, is_wrong_clock)
             if result is not reading and result.reason is not None:
                 rejections.append(Rejection(reading.point, result.reason, _example(reading)))
             if bounds.rise_per_ms is not None:
@@ -152,19 +149,19 @@ class Validator:
         points, measured_at, received_at, values, _, _ = group
         fresh = [Reading(points[at], measured_at, received_at, values[at]) for at in limited]
         for reading in fresh:
-            if self._judged(self._bounds[reading.point], reading, exempt_clock=True) is not reading:
+            if self._judged(self._bounds[reading.point], reading, is_wrong_clock=False) is not reading:
                 return True
         for reading in fresh:
             self._remember(reading)
         return False
 
-    def _judged(self, bounds: _Bounds, reading: Reading, exempt_clock: bool) -> Reading:
+    def _judged(self, bounds: _Bounds, reading: Reading, is_wrong_clock: bool) -> Reading:
         """By the point's newest; where its register fell and nothing has gone on from there yet, what does not go on from
         before the fall either must be near the fallen one: a rollover makes no garbage behind it plausible."""
         newest, fallen = self._newest.get(reading.point), self._fallen.get(reading.point)
-        result = _judge(bounds, reading, newest, exempt_clock)
+        result = _judge(bounds, reading, newest, is_wrong_clock)
         if result is reading and fallen is not None and not _goes_on(newest, reading):
-            return _judge(bounds, reading, fallen, exempt_clock)
+            return _judge(bounds, reading, fallen, is_wrong_clock)
         return result
 
     def _lot(self, points: tuple[str, ...]) -> _Lot:
@@ -213,7 +210,8 @@ def judge(
 
     Bad, without a value: ``not_a_number``, ``range``, ``device_clock``. Uncertain: ``rate``, a counter that rose
     faster than the site says it can, one step of resolution allowed for."""
-    return _judge(_bounds(point), reading, previous, exempt_clock)
+    is_wrong_clock = _is_wrong_clock(reading.measured_at, reading.received_at, exempt_clock)
+    return _judge(_bounds(point), reading, previous, is_wrong_clock)
 
 
 def _bounds(point: Point) -> _Bounds:
@@ -228,14 +226,14 @@ def _bounds(point: Point) -> _Bounds:
     )
 
 
-def _judge(bounds: _Bounds, reading: Reading, previous: Reading | None, exempt_clock: bool) -> Reading:
+def _judge(bounds: _Bounds, reading: Reading, previous: Reading | None, is_wrong_clock: bool) -> Reading:
     low, high, rise_per_ms, step, _ = bounds
     value = reading.value
     if value is None:
         return reading
     if not low <= value <= high:
         return _bad(reading, RANGE if math.isfinite(value) else NOT_A_NUMBER)
-    if not (exempt_clock or _is_near(reading.received_at - reading.measured_at)):
+    if is_wrong_clock:
         return _bad(reading, DEVICE_CLOCK)
     if rise_per_ms is None or previous is None or previous.value is None:
         return reading
@@ -245,8 +243,17 @@ def _judge(bounds: _Bounds, reading: Reading, previous: Reading | None, exempt_c
     return reading
 
 
-def _is_near(behind_ms: int) -> bool:
-    return -CLOCK_AHEAD_MS_MAX <= behind_ms <= CLOCK_BEHIND_MS_MAX
+def is_ahead(measured_at: int, now: int) -> bool:
+    """Whether something was measured further in the future than clocks differ."""
+    return measured_at - now > CLOCK_AHEAD_MS_MAX
+
+
+def _is_wrong_clock(measured_at: int, received_at: int, exempt_clock: bool) -> bool:
+    """While our own clock is in doubt nobody can judge another one; see ``settling``."""
+    if is_unsynced(received_at):
+        return False
+    is_old = received_at - measured_at > CLOCK_BEHIND_MS_MAX
+    return is_ahead(measured_at, received_at) or (is_old and not exempt_clock)
 
 
 def _bad(reading: Reading, reason: str) -> Reading:

@@ -110,7 +110,7 @@ class Accounts:
     def _take_log(self, log: ChangeLog) -> None:
         self._log, self._closed = log, ClosedSlots(log, self._site.zone)
         self._events = RaisedEvents(log, self._site.file.site.id)
-        self._late = LateReadings(self._closed, self.tally, self._touched, self._tolerance)
+        self._late = LateReadings(self._closed, self.tally, self._touched, self._tolerance, self._events)
 
     def _resume_slots(self, connection: sqlite3.Connection, now: int) -> None:
         by_id = {account.point_id: account for account in self._by_name.values()}

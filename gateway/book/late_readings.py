@@ -13,6 +13,7 @@ from functools import partial
 from gateway.book.account import UNKNOWN, Account
 from gateway.book.closed_slots import ClosedSlots
 from gateway.book.outcome import Outcome
+from gateway.book.raised_events import RaisedEvents
 from gateway.book.recompute import leaps, samples_around, slots_again
 from gateway.intervals import Sample
 from gateway.model import QUARTER_MS
@@ -39,7 +40,9 @@ class LateReadings:
         tally: Tally,
         touched: set[str],
         tolerance: Callable[[Account, int], int],
+        raised: RaisedEvents,
     ) -> None:
+        self._raised = raised
         self._closed, self._tally, self._touched, self._tolerance = closed, tally, touched, tolerance
         self.ahead: dict[int, Span] = {}
         """By point, between when and when rows may lie that are newer than its newest good reading: bad ones, and what a
@@ -111,11 +114,14 @@ class LateReadings:
         intervals.mark_dirty(connection, account.point_id, sample.at, now)
 
     def recompute(self, connection: sqlite3.Connection, accounts: Iterable[Account], now: int) -> None:
-        """Compute the slots again that were marked a minute ago or earlier."""
+        """Compute the slots again that were marked a minute ago or earlier. One whose counter still catches up with a long
+        silence waits: what it catches up with would be written over it, and the late word lost for ever."""
         by_id = {account.point_id: account for account in accounts}
         for point_id, start in intervals.dirty(connection, now - REVISE_AFTER_MS, limit=SLOTS_MAX):
             account = by_id.get(point_id)
             if account is not None and account.slots is not None:
+                if account.slots.is_behind:
+                    continue
                 self._again(connection, account, account.slots, start, now)
             intervals.clear_dirty(connection, point_id, start, start + QUARTER_MS)
 
@@ -133,6 +139,8 @@ class LateReadings:
         expected_ms = round(account.point.expected_interval_s * 1000)
         again = slots_again(account.spec, expected_ms, samples, start, known)
         self._touched.add(account.point.name)  # what a silent counter holds may be other than it was
-        self._closed.put(connection, account, again, now)
-        if start < self._closed.thin_to and all(interval.start != start for interval in again):
+        self._closed.put(connection, account, again.slots, now)
+        if start >= self._closed.thin_to:
+            self._raised.falls_again(connection, account, again.resets, again.settled, now)
+        elif all(interval.start != start for interval in again.slots):
             left_out.keep(connection, account.point_id, start)

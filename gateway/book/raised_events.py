@@ -6,15 +6,19 @@ Runs inside the writer's transaction. Knows rules and the event's rows; does not
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.book.account import Account
 from gateway.book.outcome import Outcome
-from gateway.intervals import Sample
-from gateway.model import Event, Level
+from gateway.intervals import CounterSpec, Sample
+from gateway.model import Event, EventState, Level
 from gateway.open_slots import OpenSlots
 from gateway.rules import devices as device_rules
+from gateway.rules.devices import RESET
 from gateway.store import events, notes
 from gateway.store.changes import ChangeLog
+from gateway.store.corrections import Span
 from gateway.validate import DEVICE_CLOCK
 
 
@@ -66,12 +70,32 @@ class RaisedEvents:
         """Tell the resets and dips that the point's open slot met, and clear them there."""
         point = account.point
         for before, after in slots.resets:
-            event = device_rules.register_fell(
-                self._site, point.name, after.at, account.value(before.steps), account.value(after.steps),
-                point.unit,
-            )  # fmt: skip
-            self.put(connection, event, outcome, now)
+            self.put(connection, self._reset(account, before, after), outcome, now)
         dips = [(point.name, "dip", 1, f"{account.value(dip.steps):g}") for dip in slots.dips]
         notes.reject(connection, dips, now)
         slots.resets.clear()
         slots.dips.clear()
+
+    def falls_again(
+        self,
+        connection: sqlite3.Connection,
+        account: Account,
+        resets: Sequence[tuple[Sample, Sample]],
+        settled: Span,
+        now: int,
+    ) -> None:
+        """Tell the resets that late readings made of dips in the ``settled`` span, and withdraw those that were none."""
+        found = {one.event_id: one for one in (self._reset(account, *fall) for fall in resets)}
+        first, last = settled
+        if isinstance(account.spec, CounterSpec) and first <= last:
+            for known in events.of_kind(connection, RESET, account.point.name, first):
+                if known.start <= last and known.event_id not in found:
+                    events.put(connection, self._log, replace(known, state=EventState.WITHDRAWN), now)
+        for event in found.values():
+            self.put(connection, event, Outcome(), now)
+
+    def _reset(self, account: Account, before: Sample, after: Sample) -> Event:
+        point, value = account.point, account.value
+        return device_rules.register_fell(
+            self._site, point.name, after.at, value(before.steps), value(after.steps), point.unit
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from gateway.intervals import CounterSpec, GaugeSpec, Sample
 from gateway.model import QUARTER_MS, Interval
@@ -19,6 +20,18 @@ from gateway.store.corrections import Span
 
 REACHES_MS = tuple(quarters * QUARTER_MS for quarters in (2, 8, 96, 14 * 96))
 """How far to look for a slot's neighbours, further each time: raw readings are kept for 14 days."""
+
+
+class Again(NamedTuple):
+    """What a window of samples comes to: closed slots, and the (before, after) of falls that no rollover explains in the
+    ``settled`` span, where another count of the same readings cannot find others."""
+
+    slots: list[Interval]
+    resets: list[tuple[Sample, Sample]]
+    settled: Span
+
+
+NOTHING = Again([], [], (0, -1))
 
 
 def samples_around(
@@ -55,11 +68,11 @@ def slots_again(
     samples: Sequence[Sample],
     start: int,
     known: OpenSlots,
-) -> list[Interval]:
+) -> Again:
     """The slot at ``start`` and its neighbours by ``samples``, as far as ``known`` has closed them; what ``known`` holds of a
     silent counter is corrected by them."""
     if not samples:
-        return []
+        return NOTHING
     left, right = _neighbours(samples, start)
     first = quarter_start(samples[0].at if left is None else left)
     last = samples[-1].at + samples[-1].tolerance_ms if right is None else right
@@ -75,7 +88,9 @@ def slots_again(
     if isinstance(spec, GaugeSpec):  # what it held needs no later sample to tell it
         while more := scratch.expire(min(known.closed_to, last + QUARTER_MS) + GRACE_MAX_MS):
             again += more
-    return [i for i in again if first <= i.start <= last and i.end <= known.closed_to]
+    slots = [i for i in again if first <= i.start <= last and i.end <= known.closed_to]
+    settled = first, (samples[-1].at if scratch.waits_at is None else scratch.waits_at - 1)
+    return Again(slots, [one for one in scratch.resets if settled[0] <= one[1].at <= settled[1]], settled)
 
 
 def leaps(spec: CounterSpec | GaugeSpec, samples: Sequence[Sample]) -> list[Sample]:

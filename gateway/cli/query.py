@@ -184,7 +184,7 @@ def tariffs(
     """Consumption by time-of-use tariff (尖峰平谷), with its cost where prices are known."""
     rows = asked.reader.tariffs(quantity, *asked.span(start, end), space, points or None)
     _show(as_json, rows, ("tariff", "value", "share", "cost"), (
-        (row.tariff or "before the first table", figure(row.value, row.unit), percent(row.share), figure(row.cost, "元"))
+        (row.tariff or "not divided", figure(row.value, row.unit), percent(row.share), figure(row.cost, "元"))
         for row in rows
     ))  # fmt: skip
 

@@ -162,9 +162,10 @@ def _event(site: str, device: Device, at: int, evidence: dict[str, Any]) -> Even
 
 
 def _withdrawn(connection: sqlite3.Connection, found: list[Registers], at: int) -> list[Event]:
-    """A fall of the register that the replacement explains was no reset."""
+    """A fall of the register that the replacement explains was no reset. One to a meter that stood higher explains none."""
     return [
         replace(event, state=EventState.WITHDRAWN)
         for one in found
+        if one.initial < one.final
         for event in events.of_kind(connection, "reset", one.point.name, at)[:1]
     ]

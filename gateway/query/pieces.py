@@ -106,8 +106,8 @@ def _closed(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> list
 
 def _finest(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> list[Piece]:
     """Quarter-hours; before the oldest that retention left, whole hours, and before those whole days."""
-    hours_from = _kept_from(snapshot, point, "hour", "day", start)
     quarters_from = _kept_from(snapshot, point, "15min", "hour", start)
+    hours_from = min(quarters_from, _kept_from(snapshot, point, "hour", "day", start))
     whole, first = 'start >= ? AND "end" <= ?', start - start % QUARTER_MS
     found: list[Piece] = []
     if start < hours_from:
@@ -193,11 +193,11 @@ def _sum_of_parts(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -
     return sorted((_together(found) for found in complete), key=lambda piece: piece.start)
 
 
-def quarters(snapshot: Snapshot, part: KnownPoint, start: int, end: int) -> Iterable[Piece]:
-    """Known quarter-hours of a point that is no virtual one, and the open piece, that touch [start, end)."""
-    first = start - start % QUARTER_MS
-    yield from _rows(snapshot, part.point_id, "15min", "start >= ? AND start < ?", (first, end))
-    yield from _open_pieces(snapshot, part, start, end)
+def finest(snapshot: Snapshot, point: KnownPoint, start: int, end: int) -> list[Piece]:
+    """As ``pieces``, each as short as it is still kept: quarter-hours, and hours or days where those were shed."""
+    if point.parts or point.point_id is None or end <= start:
+        return pieces(snapshot, point, start, end)
+    return [*_finest(snapshot, point, start, end), *_open_pieces(snapshot, point, start, end)]
 
 
 def _open_pieces(snapshot: Snapshot, part: KnownPoint, start: int, end: int) -> Iterable[Piece]:
@@ -209,8 +209,15 @@ def _open_pieces(snapshot: Snapshot, part: KnownPoint, start: int, end: int) -> 
 
 
 def _together(found: list[Piece]) -> Piece:
-    """Open pieces end within a poll of each other; the sum is as old as the oldest."""
-    return Piece(
-        max(piece.start for piece in found), min(piece.end for piece in found),
-        sum((piece.steps for piece in found), Fraction(0)), min(piece.share for piece in found), found[0].is_open,
-    )  # fmt: skip
+    """Open pieces end within a poll of each other; the sum is as old as the oldest. One that begins earlier, of a meter that
+    still catches up with a silence, counts from where the others begin."""
+    start = max(piece.start for piece in found)
+    steps = sum((_since(start, piece) for piece in found), Fraction(0))
+    end, share = min(piece.end for piece in found), min(piece.share for piece in found)
+    return Piece(start, end, steps, share, found[0].is_open)
+
+
+def _since(start: int, piece: Piece) -> Fraction:
+    if piece.start >= start:
+        return Fraction(piece.steps)
+    return Fraction(piece.steps) * max(0, piece.end - start) / (piece.end - piece.start)

@@ -350,7 +350,8 @@ class Share:
 class TariffShare:
     """What flowed at one tariff (尖峰平谷). ``cost`` in yuan, None without a price; ``share`` of the span's known total.
 
-    ``tariff`` is '' for what flowed before the first table begins."""
+    ``tariff`` is '' for what flowed before the first table begins, and in hours of several tariffs whose quarter-hours were
+    shed."""
 
     tariff: str
     value: float

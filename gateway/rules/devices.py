@@ -5,6 +5,9 @@ from __future__ import annotations
 from gateway.model import Event, Level
 from gateway.rules.episode import closed, opened
 
+RESET = "reset"
+"""Kind of the event of a register that fell."""
+
 
 class DeviceWatch:
     """Opens an event while a device is in a bad way and closes it when it is well: one per kind of trouble."""
@@ -65,4 +68,4 @@ def register_fell(site: str, point: str, at: int, before: float, after: float, u
         "after": after,
         "unit": unit,
     }
-    return closed(opened(site, "reset", point, "", at, Level.MINOR, evidence), at)
+    return closed(opened(site, RESET, point, "", at, Level.MINOR, evidence), at)

@@ -11,7 +11,6 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 from gateway.book.account import Account
 from gateway.book.accounts import Accounts
@@ -123,7 +122,7 @@ def _mark_at(
     where the point was not in service then."""
     if mark.first_at > back_to:
         return None
-    samples = _samples(connection, account, back_to, recent)
+    samples = _samples(connection, account, (mark.first_at, back_to), recent)
     if not samples:
         return None
     slots = OpenSlots(account.spec, round(account.point.expected_interval_s * 1000), samples[0])
@@ -135,14 +134,16 @@ def _mark_at(
 
 
 def _samples(
-    connection: sqlite3.Connection, account: Account, back_to: int, recent: list[StoredReading]
+    connection: sqlite3.Connection, account: Account, life: Span, recent: list[StoredReading]
 ) -> list[Sample]:
-    """Good samples up to ``back_to`` from before the slot of the last one on; where raw readings are gone, the register at the
-    end of the last interval that was measured: an estimate may come from a reading that is dated wrong."""
-    rows, find = recent, partial(readings.of_point, connection, account.point_id)
+    """Good samples of the point's ``life`` from before the slot of the last one on; where raw readings are gone, the register at
+    the end of the last interval that was measured: an estimate may come from a reading that is dated wrong."""
+    first_at, back_to = life
+    rows = recent
     for reach in () if _is_enough(rows) else (*REACHES_MS, ALL_MS):
-        rows = find(back_to - reach, back_to + 1)
-        if _is_enough(rows):
+        start = max(first_at, back_to - reach)
+        rows = readings.of_point(connection, account.point_id, start, back_to + 1)
+        if start == first_at or _is_enough(rows):
             break
     samples = [Sample(r.measured_at, r.value, account.tolerance_ms) for r in rows if r.value is not None]
     if not samples:
@@ -153,4 +154,6 @@ def _samples(
 
 
 def _is_enough(rows: list[StoredReading]) -> bool:
-    return bool(rows) and rows[0].measured_at <= quarter_start(rows[-1].measured_at)
+    """Two of them by the beginning of the last one's slot: the first may be a counter's dip, and of a state the one before the
+    boundary says whether the one on it is a change."""
+    return len(rows) > 1 and rows[1].measured_at <= quarter_start(rows[-1].measured_at)

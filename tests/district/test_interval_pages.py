@@ -17,7 +17,9 @@ URL = "/v1/sites/demo/intervals"
 
 async def fill(district: District) -> None:
     bodies = [campus.site(), campus.point(METER), campus.point(SUB, role="part")]
-    bodies += [campus.slot(name, index, float(index)) for index in range(-4, 100) for name in (SUB, METER)]
+    bodies += [
+        campus.slot(name, index, float(abs(index))) for index in range(-4, 100) for name in (SUB, METER)
+    ]
     bodies += [campus.slot(METER, 100, None)]
     assert (await district.post(campus.batch(bodies))).json()["rejected"] == []
 

@@ -47,6 +47,7 @@ def test_a_point_belongs_to_the_gateway_that_described_it_first() -> None:
         ({"end": campus.MIDNIGHT + 2 * campus.QUARTER}, "one quarter-hour of UTC"),
         ({"content": "missing"}, "missing interval has a value"),
         ({"value": None}, "has no value"),
+        ({"value": -0.01}, "counts less than nothing"),
     ],
 )
 def test_an_interval_that_cannot_be_true_is_refused(change: dict[str, Any], expected: str) -> None:
@@ -78,3 +79,16 @@ def test_the_rest_of_a_batch_is_placed_by_kind() -> None:
     ]
     effects = sort_out(parse(campus.envelope(changes, 0, 3)), {})
     assert (len(effects.sites), len(effects.points), len(effects.events), effects.rejected) == (1, 1, 1, [])
+
+
+def test_registers_below_nothing_and_a_gauge_below_nothing_are_taken() -> None:
+    """A register that a meter's maker signs, and a frost."""
+    signed = campus.slot(POINT, 0) | {"register_start": -5.0, "register_end": -4.0}
+    frost = campus.slot("t.temperature", 0, None) | {
+        "content": "measured",
+        "mean": -18.0,
+        "low": -19.0,
+        "high": -17.0,
+    }
+    gauge = campus.point("t.temperature", "temperature", "°C", value_kind="gauge")
+    assert judged(campus.point(POINT), signed, gauge, frost) == []

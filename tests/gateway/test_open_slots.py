@@ -239,3 +239,12 @@ def test_a_late_word_for_the_beginning_of_a_states_slot_takes_the_place_of_the_o
     slots.add(sample(15, 1))
     slots.insert(sample(15, 0))
     assert slots.add(sample(30, 0))[0].changes == 0
+
+
+def test_a_late_word_before_a_states_first_one_makes_that_a_change_also_where_it_stands_on_a_boundary() -> (
+    None
+):
+    spec = GaugeSpec("d.door_open", 1, 1, is_state=True)
+    slots = OpenSlots(spec, MINUTE, sample(15, 0))
+    slots.insert(sample(14, 1))
+    assert slots.add(sample(30, 0))[0].changes == 1

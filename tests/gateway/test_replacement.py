@@ -190,3 +190,29 @@ def test_another_ratio_is_refused_until_the_replacement_is_told(tmp_path: Path) 
         assert {slot: float((steps or 0) * step) for slot, steps in quarters(connection).items()} == {
             0: pytest.approx(15, abs=float(step)), 1: pytest.approx(15, abs=float(step)),
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("is_told_late", [False, True])
+def test_two_meters_swapped_by_mistake_and_swapped_back_count_what_flowed(
+    accounts: Accounts, connection: sqlite3.Connection, is_told_late: bool
+) -> None:
+    swapped, back = told(10, "1010", "5000"), replace(told(40, "5030", "1010"), key="k2")
+    for minute in range(10):
+        book(accounts, connection, minute, 1000 + minute)
+    if not is_told_late:
+        replace_meter(connection, accounts, swapped, T0 + 11 * MINUTE)
+    for minute in range(12, 40):
+        book(accounts, connection, minute, 5000 + minute - 10)
+    if not is_told_late:
+        replace_meter(connection, accounts, back, T0 + 41 * MINUTE)
+    for minute in range(42, 62):
+        book(accounts, connection, minute, 1010 + minute - 40)
+    if is_told_late:
+        replace_meter(connection, accounts, swapped, T0 + 62 * MINUTE)
+        assert (
+            kinds(connection)["reset"] == "closed"
+        )  # the fall is not explained by the meter that stood higher
+        replace_meter(connection, accounts, back, T0 + 62 * MINUTE)
+    settle(accounts, connection, 64)
+    assert quarters(connection) == {0: 150, 1: 150, 2: 150, 3: 150}
+    assert kinds(connection).get("reset", "withdrawn") == "withdrawn"

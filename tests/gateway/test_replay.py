@@ -26,6 +26,10 @@ def lines(count: int, header: bool = True) -> list[bytes]:
     return [json.dumps(line).encode() + b"\n" for line in ([first] * header + readings)]
 
 
+def nobody(_done: int, _total: int) -> None:
+    """Nobody looks on."""
+
+
 def contents(site: LoadedSite) -> list[str]:
     reader = open_reader(site.buffer_path)
     rows = reader.execute("SELECT content FROM interval WHERE period = '15min' ORDER BY start").fetchall()
@@ -63,6 +67,7 @@ async def test_the_same_replay_again_stores_nothing(site: LoadedSite, clock: Man
         (b'{"point": "main-e.power", "measured_at": "2026-01-01T00:00:00", "value": 1}', "no time zone"),
         (b'{"point": "main-e.power", "measured_at": 1, "value": NaN}', "malformed"),
         (b"not json", "malformed"),
+        (b'{"point": "main-e.power", "measured_at": 1763856000, "value": 1}', "before 2000"),
         (b'{"point": "main-e.power", "measured_at": 1, "value": 1, "x": 2}', "unknown field"),
     ],
 )
@@ -87,3 +92,40 @@ async def test_our_clock_closes_no_slot_of_a_replay(
         "SELECT DISTINCT content, revision FROM interval WHERE period = '15min'"
     ).fetchall() == [("measured", 1)]
     reader.close()
+
+
+@pytest.mark.parametrize("year", ["2099-01-01T00:00:00Z", "2025-11-23T01:10:30Z"])
+async def test_a_line_from_the_future_is_named_and_kept_as_bad_and_makes_nothing_after_it_late(
+    site: LoadedSite, clock: ManualClock, year: str
+) -> None:
+    clock.ms = T0 + 13 * FIVE_MINUTES
+    line = {"point": "main-e.energy_import", "measured_at": year, "value": 0.3}
+    history = lines(13)
+    with pytest.raises(ConfigError, match=r"history\.jsonl:6: .*ahead.*1 such .*lines 6\."):
+        await replay(
+            site,
+            clock,
+            "history.jsonl",
+            [*history[:5], json.dumps(line).encode(), *history[5:]],
+            None,
+            nobody,
+        )
+    reader = open_reader(site.buffer_path)
+    assert reader.execute("SELECT count(*) FROM reading WHERE quality = 0").fetchone() == (13,)
+    assert reader.execute("SELECT value, reason FROM reading WHERE quality = 2").fetchall() == [
+        (None, "device_clock")
+    ]
+    assert reader.execute("SELECT kind, subject FROM event").fetchall() == [("clock", "main-e")]
+    reader.close()
+    assert contents(site) == ["measured"] * 4
+
+
+async def test_a_replay_that_says_it_reaches_into_the_future_does_not_judge_what_comes_then(
+    site: LoadedSite, clock: ManualClock
+) -> None:
+    clock.ms = T0 + 13 * FIVE_MINUTES
+    await replay(site, clock, "x", lines(13, header=False), Header(86_400, T0, 2**42), nobody)
+    reader = open_reader(site.buffer_path)
+    ((end,),) = reader.execute('SELECT "end" FROM replay_span').fetchall()
+    reader.close()
+    assert end <= clock.ms + FIVE_MINUTES

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 
 from edge_config.site import LoadedSite
-from gateway.model import QUARTER_MS, Readings
+from gateway.book.accounts import Accounts
+from gateway.model import QUARTER_MS, Readings, groups_of
 from gateway.store import gaps, unsynced
 from gateway.store.audit import Audit
 from gateway.store.tally import kept
+from gateway.time.going_back import GoingBack
 from tests.gateway.conftest import T0
 from tests.gateway.restless import CO2, ENERGY, MINUTE, Gateway, Wall, gateway_on, register
+from tests.gateway.test_accounts import energy
 
 SECOND, HOUR, DAY, YEAR = 1_000, 3_600_000, 86_400_000, 365 * 86_400_000
 
@@ -265,3 +269,19 @@ def test_a_silent_point_is_not_told_missing_for_years_while_the_clock_is_ten_yea
         gateway.wall.ms += MINUTE
         gateway.commit([])
     assert gateway.count("SELECT count(*) FROM interval") - before < 20
+
+
+def test_a_dip_before_the_slot_that_a_clock_goes_back_into_is_no_register(
+    accounts: Accounts, connection: sqlite3.Connection
+) -> None:
+    for minute, kwh in ((0, 5000), (31, 0), (46, 5046), (70, 5070)):
+        accounts.book(connection, groups_of([energy(minute, kwh)]), T0 + minute * MINUTE)
+    back = GoingBack.begun(connection, T0 + 50 * MINUTE)
+    while not back.step(connection, accounts, T0 + 50 * MINUTE):
+        pass
+    accounts.book(connection, groups_of([energy(62, 5062), energy(76, 5076)]), T0 + 76 * MINUTE)
+    told = connection.execute(
+        "SELECT sum(steps) FROM interval WHERE period = '15min' AND start BETWEEN ? AND ?",
+        (T0, T0 + 60 * MINUTE),
+    ).fetchone()
+    assert told == (750,)

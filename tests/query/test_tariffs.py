@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from edge_config.site import LoadedSite
 from edge_config.tariffs import TariffFile
 from gateway.errors import QueryError
 from gateway.query.reader import Reader
-from tests.query.buffers import DAY_MS, QUARTER_MS
+from tests.query.buffers import DAY_MS, QUARTER_MS, Buffer, ManualClock, local_ms, school
 from tests.query.conftest import Campus
 
 MAIN, HVAC, VOLUME = "main-e.energy_import", "hvac-a.energy_import", "water-canteen.volume"
@@ -70,6 +71,44 @@ def test_what_flowed_before_the_first_table_has_no_tariff(campus: Campus) -> Non
         "active_energy_import", campus.began, campus.began + DAY_MS, points=[MAIN]
     )
     assert [row.tariff for row in found] == [""]
+
+
+def test_of_shed_quarter_hours_an_hour_of_one_tariff_has_it_and_the_shares_still_add_up_to_the_total(
+    tmp_path: Path,
+) -> None:
+    site = replace(school(tmp_path), tariffs=TARIFFS)
+    began = local_ms(site, "2026-11-10")
+    now = began + 50 * DAY_MS + 6_000
+    with Buffer(site) as buffer:
+        truth = buffer.counter(MAIN, began, now, lambda slot: 20 + slot % 7)
+        for period, days in (("15min", 35.26), ("hour", 45.3)):
+            buffer.connection.execute(
+                "DELETE FROM interval WHERE period = ? AND start < ?", (period, now - round(days * DAY_MS))
+            )
+        reader = Reader(site, ManualClock(now))
+        for start in (began, began + 9 * DAY_MS):  # days and hours; hours and quarter-hours
+            found = {
+                row.tariff: row.value
+                for row in reader.tariffs("active_energy_import", start, now, points=[MAIN])
+            }
+            total = reader.total("active_energy_import", start, now, points=[MAIN]).value
+            assert sum(found.values()) == pytest.approx(total)
+            undivided = sum(
+                (
+                    steps * truth.step
+                    for at, (steps, _, _) in truth.slots.items()
+                    if start <= at < began + 5 * DAY_MS
+                ),
+                Fraction(0),
+            )
+            assert found.get("", 0) == pytest.approx(float(undivided))  # of a whole day, nobody knows
+    valley = sum(
+        steps * truth.step
+        for at, (steps, _, _) in truth.slots.items()
+        if at >= start and TARIFFS.tariff_at(datetime.fromtimestamp(at / 1000, site.zone)) == "valley"
+    )
+    assert found["valley"] == pytest.approx(float(valley + truth.open_steps * truth.step))
+    assert "" not in found
 
 
 def test_without_a_tariff_file_the_question_says_what_to_write(campus: Campus) -> None:

@@ -226,6 +226,28 @@ def test_a_virtual_point_is_the_sum_of_its_parts_and_missing_where_one_is(tmp_pa
     assert total.value == pytest.approx(float(expected))
 
 
+def test_a_sum_takes_of_a_meter_that_catches_up_with_a_silence_what_flowed_while_the_others_slot_is_open(
+    tmp_path: Path,
+) -> None:
+    """Its open piece is the whole silence; taken as that of the last minutes, the sum leapt by it."""
+    site = school(tmp_path)
+    began = local_ms(site, "2026-11-18")
+    now = began + 4 * 3_600_000 + 600_000
+    with Buffer(site) as buffer:
+        main = buffer.counter(MAIN, began, now, lambda _: 50)
+        hvac = buffer.counter(HVAC, began, now, lambda _: 30)
+        buffer.connection.execute(
+            "DELETE FROM interval WHERE point_id = ? AND start >= ?", (buffer.ids[HVAC], began + 3_600_000)
+        )
+        reader = Reader(site, ManualClock(now))
+        span = now - 600_000, now
+        total = reader.total("active_energy_import", *span, points=["rest.energy"]).value
+    silent = 12 * 30 + hvac.open_steps
+    passed = now - began - 3_600_000
+    expected = main.open_steps * main.step - Fraction(silent * 600_000, passed) * hvac.step
+    assert total == pytest.approx(float(expected), rel=0.02)
+
+
 def test_a_question_that_makes_no_sense_is_answered_with_what_would(campus: Campus) -> None:
     with pytest.raises(QueryError, match=r"has no consumption.*active_energy_import"):
         campus.reader.total("co2", 0, 1)
