@@ -142,9 +142,7 @@ async def _set_password(request: Request, form: Form) -> Response:
     if problem:
         text = language(f"account.{problem}", n=PASSWORD_LENGTH_MIN)
         return await asyncio.to_thread(_account_page, request, "", text, 400)
-    return _remembered(
-        request, _enter(request, accounts.open_session(name), "/account?said=password"), name
-    )
+    return _remembered(request, _enter(request, accounts.open_session(name), "/account?said=password"), name)
 
 
 async def _old_problem(request: Request, user: str, old: str) -> str:

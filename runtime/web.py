@@ -28,7 +28,11 @@ class TimedHttp(H11Protocol):
     _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        others = [one.client[0] for one in self.connections if getattr(one, "client", None)]
+        others = [
+            one.client[0]
+            for one in self.connections
+            if isinstance(one, H11Protocol) and one.client is not None
+        ]
         super().connection_made(transport)
         self._head = self.loop.call_later(HEAD_S_MAX, transport.abort)
         if self.client and not may_join(self.client[0], others, self.limit_concurrency):
@@ -39,18 +43,18 @@ class TimedHttp(H11Protocol):
             self._head = self.loop.call_later(HEAD_S_MAX, self.transport.abort)
         super().data_received(data)
         if self._is_answering():
-            self._head = _ended(self._head)
+            self._head = _end(self._head)
 
     def pause_writing(self) -> None:
         super().pause_writing()
         self._unread = self.loop.call_later(UNREAD_S_MAX, self.transport.abort)
 
     def resume_writing(self) -> None:
-        self._unread = _ended(self._unread)
+        self._unread = _end(self._unread)
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head, self._unread = _ended(self._head), _ended(self._unread)
+        self._head, self._unread = _end(self._head), _end(self._unread)
         super().connection_lost(exc)
 
     def _is_answering(self) -> bool:
@@ -65,6 +69,8 @@ def may_join(address: str, others: Iterable[str], limit: int | None) -> bool:
     return sum(neighbourhood(one) == whole for one in others) < limit // SHARE_MAX
 
 
-def _ended(timer: asyncio.TimerHandle | None) -> None:
+def _end(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
+    """What is left of a timer that need not ring."""
     if timer is not None:
         timer.cancel()
+    return None
