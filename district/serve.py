@@ -23,7 +23,7 @@ from district.relay.running import Upstream, onward_of, relaying
 from district.service import Service
 from district.store.database import DatabaseTrouble, open_database
 from runtime import logs
-from runtime.addresses import is_loopback
+from runtime.addresses import is_loopback, without_secrets
 from runtime.clock import Clock
 from runtime.stop import stop_event
 from runtime.web import TimedHttp
@@ -162,5 +162,7 @@ async def consume(settings: Settings, queue: QueueSetting, clock: Clock) -> None
             relaying(service, settings.upstreams),
             consuming(service, queue),
         ):
-            logs.get("district").info("district consumes", servers=queue.servers)
+            logs.get("district").info(
+                "district consumes", servers=[without_secrets(server) for server in queue.servers]
+            )
             await stop.wait()

@@ -137,3 +137,11 @@ def test_a_point_is_moved_and_says_from_where_to_where(tmp_path: Path) -> None:
         assert connection.rows("SELECT moved_by, from_gateway, to_gateway FROM point_move") == [
             ("li", "gw-1", "gw-2")
         ]
+
+
+def test_s19_a_database_that_cannot_be_reached_is_named_without_its_password() -> None:
+    result = CliRunner().invoke(
+        district, ["enrol", "--database", "postgresql://u:geheim@[bad/x", "demo", "gw-1"]
+    )
+    assert "cannot open the PostgreSQL database" in str(result.exception)
+    assert "geheim" not in str(result.exception)
