@@ -1,4 +1,4 @@
-"""Logging in with a password, guessing (S4, S5), and acknowledging alarms."""
+"""Logging in with a password, guessing (S4, S5), and acknowledging alarms (S2)."""
 
 from __future__ import annotations
 

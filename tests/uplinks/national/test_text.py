@@ -1,4 +1,4 @@
-"""What a frame carries: written to the byte as the dialect says, read however it comes, and never more than it may be."""
+"""What a frame carries: written to the byte as the dialect says, read however it comes, and never more than it may be (S20)."""
 
 from __future__ import annotations
 
