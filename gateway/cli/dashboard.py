@@ -12,6 +12,7 @@ import click
 
 from gateway.cli.options import clock_options, clock_setting, site_argument
 from gateway.errors import ConfigError
+from runtime.addresses import is_loopback
 from runtime.files import OTHERS
 
 if TYPE_CHECKING:

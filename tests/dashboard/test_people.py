@@ -7,6 +7,7 @@ import re
 
 import httpx2
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -103,6 +104,42 @@ def test_s4_the_mark_of_a_known_browser_is_for_one_account_and_cannot_be_made_up
     assert known.nonce_in(bytes(32), "chen", cookie) is None
     assert known.nonce_in(key, "chen", "0" * 32 + cookie[32:]) is None
     assert known.nonce_in(key, "chen", "") is None
+
+
+def test_s5_an_unknown_name_costs_as_much_as_a_wrong_password_and_gets_the_same_answer(
+    app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_password(client)
+    client.cookies.clear()
+    tried: list[str] = []
+    verify = PasswordHasher.verify
+
+    def counted(self: PasswordHasher, stored: str, password: str) -> bool:
+        tried.append(stored.rpartition("$")[0].rpartition("$")[0])
+        return verify(self, stored, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    answers = []
+    for name in ("chen", "nobody"):
+        form = {"csrf": token_of(client.get("/login").text), "name": name, "password": "guess"}
+        answer = client.post("/login", data=form, headers=ORIGIN)
+        answers.append((answer.status_code, re.sub(r'value="[^"]*"', "", answer.text)))
+    assert answers[0] == answers[1]
+    assert len(tried) == 2
+    assert tried[0] == tried[1]  # of the same cost
+    assert tried[0].startswith("$argon2id$")
+
+
+def test_s6_a_session_that_somebody_else_planted_is_not_taken_over(client: TestClient) -> None:
+    set_password(client)
+    client.cookies.clear()
+    planted = "planted-by-somebody-who-waits-for-the-login"
+    client.cookies.set("campus", planted)
+    assert client.get("/").status_code == 303
+    assert log_in(client, "chen", PASSWORD) == 303
+    client.cookies.clear()
+    client.cookies.set("campus", planted)
+    assert client.get("/").status_code == 303
 
 
 async def test_s4_many_guesses_at_once_are_counted_one_by_one(

@@ -60,6 +60,7 @@ OWN_WORDS = {
     "district/store/gateways.py": {
         "'SELECT contact_at FROM gateway WHERE site_id = ? AND gateway_id = ?' + connection.for_update"
     },
+    "district/store/held_keys.py": {"keys.of_holder", "keys.table"},
     "district/store/points.py": {"'SELECT site_id FROM site WHERE site_id = ?' + connection.for_update"},
     "district/store/postgres.py": {"table.name", "table.named()", "marks", "table.on_conflict()"},
     "district/store/postgres_schema.py": {"name", "low", "high"},

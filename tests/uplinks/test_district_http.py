@@ -79,18 +79,6 @@ async def test_s11_a_key_in_the_clear_stays_on_this_machine(tmp_path: Path) -> N
             await wire.post(b"x", "gzip")
 
 
-@pytest.mark.parametrize(
-    ("url", "may"),
-    [
-        ("https://district.example/v1", True), ("http://127.0.0.1:1/v1", True), ("http://[::1]:1/v1", True),
-        ("http://localhost/v1", True), ("http://district.example/v1", False), ("http://10.0.0.1/v1", False),
-        ("http://127.0.0.1.example/v1", False), ("http://127.0.0.1@192.0.2.1/v1", False),
-    ],
-)  # fmt: skip
-def test_s11_only_https_or_this_machine_may_carry_a_key(url: str, may: bool) -> None:
-    assert may_carry_key(url) is may
-
-
 async def test_s16_f26_a_redirect_is_an_answer_and_is_not_followed() -> None:
     async with answering(canned("302 Found", b"", "text/html", "Location: /elsewhere")) as (wire, front):
         assert (await wire.post(b"x", "gzip")).status == 302
