@@ -24,7 +24,7 @@ def check(draft: Draft) -> Iterator[Finding]:
     for index, uplink in draft.uplinks.items():
         path: DocPath = ("uplinks", index)
         if isinstance(uplink, HttpUplink | LineProtocolUplink) and "@" in urlsplit(uplink.url).netloc:
-            right = "take it out: what stands in a url is shown on pages and in the log, and goes out in the clear"
+            right = "take it out: what stands in a url is shown on pages and in the log"
             yield Finding((*path, "url"), "holds a name or a password", right)
         if isinstance(uplink, LineProtocolUplink):
             yield from line_protocol(path, uplink)

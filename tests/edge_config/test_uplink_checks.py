@@ -166,7 +166,7 @@ def test_every_kind_says_what_its_receipt_is() -> None:
     ],
 )
 def test_s11_a_url_holds_no_password(folder: Folder, entry: str) -> None:
-    """It would go out as Basic authorization, over plain HTTP too, and be shown wherever the url is."""
+    """It would be shown wherever the url is: on pages, in answers, in the log."""
     found = sentences(folder, entry)
     assert [one for one in found if "holds a name or a password" in one], found
 
