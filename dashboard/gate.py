@@ -7,9 +7,9 @@ carries a token that routes check with ``checked_form``.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
-import ipaddress
 import secrets
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlsplit
@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.accounts import Accounts, Session
+from runtime.addresses import is_loopback
 
 CSP = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -35,7 +36,7 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 SAFE_METHODS = {"GET", "HEAD"}
-FORM_FIELDS_MAX, FORM_BYTES_MAX = 20, 64 * 1024
+FORM_FIELDS_MAX, FORM_BYTES_MAX, FORM_S_MAX = 20, 64 * 1024, 10.0
 
 
 def cookie_name(*, is_secure: bool) -> str:
@@ -60,7 +61,11 @@ def is_form_token(key: bytes, session: Session | None, token: str) -> bool:
 
 async def checked_form(request: Request) -> FormData:
     """Dependency of every route that changes something: its form, once the token in it has been checked."""
-    form = await request.form(max_files=0, max_fields=FORM_FIELDS_MAX, max_part_size=FORM_BYTES_MAX)
+    try:
+        async with asyncio.timeout(FORM_S_MAX):
+            form = await request.form(max_files=0, max_fields=FORM_FIELDS_MAX, max_part_size=FORM_BYTES_MAX)
+    except TimeoutError as error:
+        raise HTTPException(408, "form_expired") from error
     accounts: Accounts = request.app.state.accounts
     if not is_form_token(accounts.form_key, request.state.session, str(form.get("csrf", ""))):
         raise HTTPException(403, "form_expired")
@@ -114,7 +119,7 @@ class Gate:
         path, method = str(scope["path"]), str(scope["method"])
         if method not in SAFE_METHODS and not is_same_origin(headers):
             return JSONResponse({"error": "cross_origin", "detail": "request came from another site"}, 403)
-        if session is not None or is_open(path) or (path == "/metrics" and is_loopback(scope.get("client"))):
+        if session is not None or is_open(path) or (path == "/metrics" and is_from_here(scope, headers)):
             return None
         if method in SAFE_METHODS and "text/html" in headers.get("accept", "") and "x-live" not in headers:
             target = path + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
@@ -135,11 +140,14 @@ def is_same_origin(headers: Headers) -> bool:
     return headers.get("sec-fetch-site") in {"same-origin", "none"}
 
 
-def is_loopback(client: tuple[str, int] | None) -> bool:
-    if client is None:
+def is_from_here(scope: Scope, headers: Headers) -> bool:
+    """Whether somebody on this machine asks this machine by its own name; a page from elsewhere whose name was made to lead
+    here does not."""
+    client = scope.get("client")
+    if client is None or not is_loopback(client[0]) or "x-forwarded-for" in headers:
         return False
     try:
-        return ipaddress.ip_address(client[0]).is_loopback
+        return is_loopback(urlsplit("//" + headers.get("host", "")).hostname or "")
     except ValueError:
         return False
 

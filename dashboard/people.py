@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 
+from dashboard import known
 from dashboard.accounts import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, Accounts, Session
 from dashboard.commands import NoCommandsError
 from dashboard.gate import checked_form, cookie_name, local_target
@@ -17,6 +18,7 @@ from dashboard.render import desk_of, language_of, message, page, shell
 from dashboard.seams import Parts
 from gateway.errors import CollectorAwayError, ControlError
 from runtime import logs
+from runtime.addresses import neighbourhood
 
 Form = Annotated[FormData, Depends(checked_form)]
 NAME = re.compile(r"[^\x00-\x20<>\"'&/\\]{1,32}")
@@ -64,19 +66,39 @@ async def _login(request: Request, form: Form) -> Response:
     accounts: Accounts = request.app.state.accounts
     throttle = request.app.state.throttle
     name, password, target = (str(form.get(field, "")) for field in ("name", "password", "next"))
-    keys = (f"user {name[:64]}", f"from {_address(request)}")
-    wait_s = throttle.wait_s(*keys)
-    if wait_s > 0:
-        return _login_form(request, target, "wait", 429, wait_s)
+    keys = _counted_by(request, name)
     async with request.app.state.hashing:
+        # Only here: many guesses at once would all have been let through before the first of them was found wrong.
+        wait_s = throttle.wait_s(*keys)
+        if wait_s > 0:
+            return _login_form(request, target, "wait", 429, wait_s)
         is_right = await asyncio.to_thread(accounts.check_password, name, password)
+        (throttle.succeeded if is_right else throttle.failed)(*keys)
     request.app.state.logins.labels("ok" if is_right else "wrong").inc()
     if not is_right:
-        throttle.failed(*keys)
         log.warning("login refused", client=_address(request))
         return _login_form(request, target, "wrong", 401)
-    throttle.succeeded(*keys)
-    return _enter(request, accounts.open_session(name), local_target(target))
+    return _remembered(request, _enter(request, accounts.open_session(name), local_target(target)), name)
+
+
+def _counted_by(request: Request, name: str) -> tuple[str, ...]:
+    """Whose failures are counted together: the account's and the address's, but those of a browser that has logged in to this
+    account before are its own, so that no stranger makes it wait."""
+    cookie = request.cookies.get(known.cookie_name(is_secure=request.app.state.parts.is_secure), "")
+    nonce = known.nonce_in(request.app.state.accounts.form_key, name, cookie)
+    if nonce is not None:
+        return (f"known {nonce}",)
+    return f"user {name[:64]}", f"from {neighbourhood(_address(request))}"
+
+
+def _remembered(request: Request, response: Response, name: str) -> Response:
+    is_secure = request.app.state.parts.is_secure
+    response.set_cookie(
+        known.cookie_name(is_secure=is_secure),
+        known.new_cookie(request.app.state.accounts.form_key, name),
+        max_age=known.MAX_AGE_S, httponly=True, samesite="lax", secure=is_secure, path="/",
+    )  # fmt: skip
+    return response
 
 
 def _enter(request: Request, session_id: str, target: str) -> Response:
@@ -112,9 +134,7 @@ async def _set_password(request: Request, form: Form) -> Response:
     language = language_of(request)
     problem = _password_problem(name, password, again)
     if not problem and session.has_password:
-        async with request.app.state.hashing:
-            if not await asyncio.to_thread(accounts.check_password, session.user, old):
-                problem = "old_wrong"
+        problem = await _old_problem(request, session.user, old)
     if not problem:
         async with request.app.state.hashing:
             if not await asyncio.to_thread(accounts.set_password, session.user, name, password):
@@ -122,7 +142,18 @@ async def _set_password(request: Request, form: Form) -> Response:
     if problem:
         text = language(f"account.{problem}", n=PASSWORD_LENGTH_MIN)
         return await asyncio.to_thread(_account_page, request, "", text, 400)
-    return _enter(request, accounts.open_session(name), "/account?said=password")
+    return _remembered(request, _enter(request, accounts.open_session(name), "/account?said=password"), name)
+
+
+async def _old_problem(request: Request, user: str, old: str) -> str:
+    """Somebody at a browser that was left logged in may not guess on for ever either."""
+    key, throttle = f"change {user}", request.app.state.throttle
+    async with request.app.state.hashing:
+        if throttle.wait_s(key) > 0:
+            return "old_wait"
+        is_right = await asyncio.to_thread(request.app.state.accounts.check_password, user, old)
+        (throttle.succeeded if is_right else throttle.failed)(key)
+    return "" if is_right else "old_wrong"
 
 
 def _password_problem(name: str, password: str, again: str) -> str:

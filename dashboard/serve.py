@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from dashboard.accounts import Accounts, read_setup_token
 from dashboard.app import create_app
@@ -23,6 +23,7 @@ from gateway.errors import ConfigError
 from gateway.query.reader import Reader
 from runtime import logs
 from runtime.stop import stop_event
+from runtime.web import TimedHttp
 
 CONNECTIONS_MAX = 400
 SHUTDOWN_S = 1
@@ -75,7 +76,7 @@ async def _stop_on_signal(server: Server, stop_live: Callable[[], None]) -> None
     server.should_exit = True
 
 
-def configuration(app: FastAPI, door: Door) -> uvicorn.Config:
+def configuration(app: ASGIApp, door: Door) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,
@@ -85,6 +86,7 @@ def configuration(app: FastAPI, door: Door) -> uvicorn.Config:
         limit_concurrency=CONNECTIONS_MAX,
         timeout_graceful_shutdown=SHUTDOWN_S,
         ws="none",
+        http=TimedHttp,
         ssl_certfile=door.certificate,
         ssl_keyfile=door.key,
     )

@@ -89,6 +89,9 @@ class _Document(BaseModel):
     root: Profile
 
 
+DIGITS_MAX = 100
+
+
 class _Loader(yaml.SafeLoader):
     """YAML's plain types; a key given twice is a mistake, not the last one."""
 
@@ -100,6 +103,15 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > DIGITS_MAX:
+            problem = f"a number of more than {DIGITS_MAX} digits"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return int(super().construct_yaml_int(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 SHAPES: dict[str, type[AnyProfile]] = {

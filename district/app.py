@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from district.api import ingest_routes, reading_routes
 from district.contract import Fault, Problem
-from district.guard import OriginForm, SecurityHeaders
+from district.guard import OriginForm, OwnPages, SecurityHeaders
 from district.keys import SCHEME
 from district.openapi import document
 from district.pages.routes import page_routes
@@ -25,8 +25,9 @@ from runtime import logs
 RETRY_AFTER_S = 5
 
 
-def create_app(service: Service, *, with_pages: bool = True) -> ASGIApp:
-    """``with_pages`` off leaves only what a gateway needs: there is no login yet, so pages stay on this machine."""
+def create_app(service: Service, *, with_pages: bool = True, pages_stay_here: bool = False) -> ASGIApp:
+    """``with_pages`` off leaves only what a gateway needs: there is no login yet, so pages stay on this machine;
+    ``pages_stay_here`` shows them to nobody else whoever hands the question on."""
     app = FastAPI(
         title="Campus Gateway district",
         description="Receives the change feeds of school gateways; every change has its effect exactly once.",
@@ -44,7 +45,7 @@ def create_app(service: Service, *, with_pages: bool = True) -> ASGIApp:
         app.mount("/static", StaticFiles(directory=Path(__file__).parent / "pages" / "static"))
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     _answer_in_one_shape(app)
-    return SecurityHeaders(OriginForm(app))
+    return SecurityHeaders(OriginForm(OwnPages(app) if pages_stay_here else app))
 
 
 def _answer_in_one_shape(app: FastAPI) -> None:

@@ -23,9 +23,10 @@ from district.relay.running import Upstream, onward_of, relaying
 from district.service import Service
 from district.store.database import DatabaseTrouble, open_database
 from runtime import logs
-from runtime.addresses import is_loopback
+from runtime.addresses import is_loopback, without_secrets
 from runtime.clock import Clock
 from runtime.stop import stop_event
+from runtime.web import TimedHttp
 
 CONNECTIONS_MAX = 100
 KEEP_ALIVE_S = 15
@@ -49,6 +50,10 @@ class Settings:
     def is_alone(self, service: Service) -> bool:
         """No other process writes this database."""
         return service.database.writers == 1 and self.queue is None
+
+    @property
+    def with_pages(self) -> bool:
+        return self.remote_pages or is_loopback(self.host)
 
     @property
     def onward(self) -> Onward | None:
@@ -76,6 +81,11 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def app_of(service: Service, settings: Settings) -> ASGIApp:
+    """Pages for this machine alone, unless somebody has said that a login stands in front."""
+    return create_app(service, with_pages=settings.with_pages, pages_stay_here=not settings.remote_pages)
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -90,7 +100,7 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
         uvicorn.Config(
             app, lifespan="off", log_config=None, access_log=False, server_header=False, ws="none",
             limit_concurrency=CONNECTIONS_MAX, timeout_graceful_shutdown=GRACE_S,
-            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_keep_alive=KEEP_ALIVE_S, http=TimedHttp,
         )
     )  # fmt: skip
     task = asyncio.create_task(server.serve([listener]), name="district-web")
@@ -120,15 +130,16 @@ async def serve(settings: Settings, clock: Clock) -> None:
     if settings.is_hub:
         _become_hub(settings.database, clock)
     with contextlib.closing(listen(settings.host, settings.port)) as listener:
-        with_pages = settings.remote_pages or is_loopback(settings.host)
         async with (
             service_of(settings, clock) as service,
             relaying(service, settings.upstreams, is_alone=settings.is_alone(service)),
-            serving(create_app(service, with_pages=with_pages), listener),
+            serving(app_of(service, settings), listener),
         ):
             port = listener.getsockname()[1]
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
-            logs.get("district").info("district is listening", url=f"http://{host}:{port}", pages=with_pages)
+            logs.get("district").info(
+                "district is listening", url=f"http://{host}:{port}", pages=settings.with_pages
+            )
             await stop.wait()
 
 
@@ -151,5 +162,7 @@ async def consume(settings: Settings, queue: QueueSetting, clock: Clock) -> None
             relaying(service, settings.upstreams),
             consuming(service, queue),
         ):
-            logs.get("district").info("district consumes", servers=queue.servers)
+            logs.get("district").info(
+                "district consumes", servers=[without_secrets(server) for server in queue.servers]
+            )
             await stop.wait()

@@ -26,6 +26,7 @@ from district.relay.outbox import Onward
 from district.store.database import Connection, DatabaseTrouble, open_database
 from district.store.held_keys import OF_GATEWAYS, OF_RELAYS, digest_in_force
 from runtime import logs
+from runtime.addresses import neighbourhood
 from runtime.clock import Clock
 
 A = TypeVar("A")
@@ -101,7 +102,7 @@ class Service:
 
     async def redeem(self, token: str, address: str) -> Enrolled:
         """The key of a one-time token, for a request from ``address``."""
-        _may_go_on(self._enrolments, address, self.clock)
+        _may_go_on(self._enrolments, neighbourhood(address), self.clock)
         loop = asyncio.get_running_loop()
         try:
             made = await loop.run_in_executor(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 from devices.quantities import QUANTITIES
 from edge_config.draft import Draft
 from edge_config.hj212_factors import Factor, factors
 from edge_config.problems import DocPath, Finding, choices, nearest
-from edge_config.uplinks import Hj212Uplink, LineProtocolUplink, MqttUplink
+from edge_config.uplinks import Hj212Uplink, HttpUplink, LineProtocolUplink, MqttUplink
+from runtime.addresses import is_loopback
+
+IN_THE_CLEAR = "crosses the network in the clear"
+NAME_CA = "name `ca_file` with the certificate that signed the broker's, and its TLS port, often 8883"
 
 ENVIRONMENT = {"air", "weather"}
 """Groups of quantities HJ 212 is for; energy and water go another way."""
@@ -18,6 +23,9 @@ def check(draft: Draft) -> Iterator[Finding]:
     """Every finding about uplinks of a kind with rules of its own."""
     for index, uplink in draft.uplinks.items():
         path: DocPath = ("uplinks", index)
+        if isinstance(uplink, HttpUplink | LineProtocolUplink) and "@" in urlsplit(uplink.url).netloc:
+            right = "take it out: what stands in a url is shown on pages and in the log"
+            yield Finding((*path, "url"), "holds a name or a password", right)
         if isinstance(uplink, LineProtocolUplink):
             yield from line_protocol(path, uplink)
         elif isinstance(uplink, Hj212Uplink):
@@ -106,6 +114,10 @@ def mqtt(path: DocPath, uplink: MqttUplink) -> Iterator[Finding]:
         )
     if uplink.password_file is not None and uplink.username is None:
         yield Finding((*path, "password_file"), "is a password of nobody", "write `username` too")
+    if uplink.ca_file is None and not is_loopback(uplink.host):
+        for key in ("password_file", "token_file"):
+            if getattr(uplink, key) is not None:
+                yield Finding((*path, key), IN_THE_CLEAR, NAME_CA, is_warning=True)
     if (uplink.cert_file is None) != (uplink.key_file is None):
         yield Finding(path, "needs `cert_file` and `key_file` together", "write both, or neither")
     if uplink.cert_file is not None and uplink.ca_file is None:

@@ -9,6 +9,8 @@ from devices.profile import MqttProfile, Wire
 from edge_config.draft import Draft, Profile
 from edge_config.problems import DocPath, Finding, nearest
 from edge_config.schema import Device, TcpBus
+from edge_config.uplink_checks import IN_THE_CLEAR, NAME_CA
+from runtime.addresses import is_loopback
 
 MISSING, NO_WIRE = "is missing", "names neither a bus nor a broker"
 LACKS = (MISSING, NO_WIRE)
@@ -192,3 +194,5 @@ def certificates(draft: Draft) -> Iterator[Finding]:
         if broker.cert_file is not None and broker.ca_file is None:
             right = "add `ca_file:` with the certificate that signed the broker's"
             yield Finding((*path, "cert_file"), "means nothing without TLS", right)
+        if broker.password_file is not None and broker.ca_file is None and not is_loopback(broker.host):
+            yield Finding((*path, "password_file"), IN_THE_CLEAR, NAME_CA, is_warning=True)

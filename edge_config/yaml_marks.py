@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 import yaml
@@ -17,6 +18,7 @@ from edge_config.problems import DocPath, Mark, Problem, SiteProblems, step
 
 DEPTH_MAX = 20
 NODES_MAX = 200_000
+DIGITS_MAX = 100
 TAG = "tag:yaml.org,2002:"
 
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)$|0x[0-9a-fA-F]+$")
@@ -184,7 +186,9 @@ class _Reader:
             if not isinstance(key_node, yaml.ScalarNode):
                 self.found.append((path, _mark(key_node), "has a list or mapping as a key", "write a word"))
                 continue
-            is_number = key_node.tag == TAG + "int" and key_node.value.isdecimal()
+            is_number = (
+                key_node.tag == TAG + "int" and key_node.value.isdecimal() and not _is_endless(key_node)
+            )
             key = int(key_node.value) if is_number else key_node.value
             here = (*path, key)
             if key in found:
@@ -202,6 +206,11 @@ class _Reader:
             return None
         if tag == "bool":
             return text.lower() == "true"
+        if tag in {"int", "float"} and _is_endless(node):
+            self.found.append(
+                (path, _mark(node), "is a number too long or too large to be one", "correct it")
+            )
+            return text
         if tag == "int" and _INT.match(text):
             return int(text, 16) if text.startswith("0x") else int(text)
         if tag == "float" and _FLOAT.match(text):
@@ -211,6 +220,12 @@ class _Reader:
         elif getattr(node, "style", None) is None and _PADDED.match(text):
             self.padded.add(path)
         return text
+
+
+def _is_endless(node: yaml.Node) -> bool:
+    """Whether a number has more digits than any has here (Python reads no more than 4,300), or is as good as infinite."""
+    text = str(node.value)
+    return len(text) > DIGITS_MAX or (_FLOAT.match(text) is not None and not isfinite(float(text)))
 
 
 def _mark(node: yaml.Node) -> Mark:

@@ -10,6 +10,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -34,8 +35,28 @@ class Health:
         ).encode()
 
 
+DEADLINE_S = 10.0
+"""From a connection to the end of its answer: a client that says a byte now and then must not hold the only thread."""
+HEADERS = [("Server", "campus-gateway"), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+"""The first stands in place of the versions of Python and its server."""
+
+
 class _QuietHandler(WSGIRequestHandler):
     timeout = 5  # a stalled client must not hold the only thread
+
+    def setup(self) -> None:
+        super().setup()
+        self._end = threading.Timer(DEADLINE_S, self._hang_up)
+        self._end.start()
+
+    def finish(self) -> None:
+        self._end.cancel()
+        self._end.join()
+        super().finish()
+
+    def _hang_up(self) -> None:
+        with suppress(OSError):  # the client was gone first
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
         """Access lines of a health probe are noise."""
@@ -59,16 +80,16 @@ class HealthServer:
 
     def _respond(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/metrics":
-            start("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])
+            start("200 OK", [("Content-Type", CONTENT_TYPE_LATEST), *HEADERS])
             return [generate_latest(self._registry)]
         if environ["PATH_INFO"] == "/healthz":
             health = self._report()
             start(
                 "503 Service Unavailable" if health.problems else "200 OK",
-                [("Content-Type", "application/json")],
+                [("Content-Type", "application/json"), *HEADERS],
             )
             return [health.body()]
-        start("404 Not Found", [("Content-Type", "text/plain")])
+        start("404 Not Found", [("Content-Type", "text/plain"), *HEADERS])
         return [b"not found; try /healthz or /metrics\n"]
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import logging
 
 from runtime.log_writer import LogWriter, stderr
 from runtime.memory import without
+from runtime.plain import plain
 
 # structlog takes both where they are installed: rich is 8 MB and a tenth of a second for traces we never draw, greenlet 1 MB for
 # threads we have none of.
@@ -22,6 +23,10 @@ QUIET_LIBRARIES = {
 }
 
 
+TRACES = ("exception", "stack")
+_render = structlog.processors.JSONRenderer(ensure_ascii=False)
+
+
 def configure(process: str, *, verbose: bool = False) -> None:
     """Route structlog and stdlib logging to stderr; every line carries the ``process`` that wrote it."""
     stream = stderr()
@@ -31,11 +36,7 @@ def configure(process: str, *, verbose: bool = False) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=True)
-        if stream.isatty()
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
+    renderers = (_seen, structlog.dev.ConsoleRenderer(colors=True)) if stream.isatty() else (_json,)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -50,7 +51,7 @@ def configure(process: str, *, verbose: bool = False) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     root = logging.getLogger()
@@ -62,6 +63,19 @@ def configure(process: str, *, verbose: bool = False) -> None:
     for name, level in QUIET_LIBRARIES.items():
         logging.getLogger(name).setLevel(level)
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def _seen(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """For a terminal, whose renderer writes most texts as they are; a trace keeps its lines."""
+    return {
+        name: plain(value, "\n" if name in TRACES else "") if isinstance(value, str) else value
+        for name, value in event.items()
+    }
+
+
+def _json(logger: object, method: str, event: structlog.typing.EventDict) -> str:
+    """One line, whatever is in it: JSON escapes what is below U+0020 only."""
+    return plain(str(_render(logger, method, event)))
 
 
 def get(room: str) -> structlog.stdlib.BoundLogger:

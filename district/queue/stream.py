@@ -34,6 +34,7 @@ from district.queue.standing import QueueStanding
 from district.records import Batch
 from district.refusal import DistrictError, Refusal
 from runtime import logs
+from runtime.addresses import without_secrets
 
 STREAM, SUBJECT = "CAMPUS_BATCHES", "campus.batches"
 LANES = 8
@@ -103,7 +104,7 @@ class Stream:
         except (NatsError, OSError) as error:
             await client.close()
             raise DistrictError(
-                f"no NATS server of {', '.join(setting.servers)} answers; check --ingest"
+                f"no NATS server of {without_secrets(', '.join(setting.servers))} answers; check --ingest"
             ) from error
         js = client.jetstream(timeout=PUBLISH_S)
         try:

@@ -17,6 +17,7 @@ from psycopg import IsolationLevel
 from district.refusal import DistrictError
 from district.store.database import DatabaseTrouble, Row, Table
 from district.store.postgres_schema import STAGING, make_partition, make_tables, month_of
+from runtime.addresses import without_secrets
 
 WRITERS = 4
 CONNECT_S = 5
@@ -190,7 +191,7 @@ class PostgresDatabase:
                 with psycopg.connect(self._url, connect_timeout=CONNECT_S) as connection:
                     make_tables(connection)
             except psycopg.Error as error:
-                said = " ".join(str(error).split())
+                said = without_secrets(" ".join(str(error).split()))
                 raise DistrictError(
                     f"cannot open the PostgreSQL database: {said}; check --database"
                 ) from error

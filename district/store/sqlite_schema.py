@@ -11,6 +11,7 @@ import sqlite3
 from pathlib import Path
 
 from district.refusal import DistrictError
+from runtime.files import make_private
 
 VERSION = 7
 
@@ -148,6 +149,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path)  # with what is stored of a key one can sign
         connection = sqlite3.connect(path, isolation_level=None, timeout=10)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

@@ -14,6 +14,7 @@ import click
 from gateway.cli.bus_scan import json_option, scan
 from gateway.cli.options import site_argument
 from gateway.cli.table import figure, json_line, table
+from runtime.plain import plain
 
 if TYPE_CHECKING:
     from gateway.commissioning.doctor import UnitHealth
@@ -105,7 +106,7 @@ def doctor(site: Path, bus_id: str, polls: int, as_json: bool) -> None:
             f"总线占用 bus load: {budget.load_pct:.1f} % planned ({budget.assumption}), {measured:.1f} % measured"
         )
         for one in advice:
-            click.echo(f"{'故障 fault ' if one.is_fault else '提示 note  '} {one}")
+            click.echo(plain(f"{'故障 fault ' if one.is_fault else '提示 note  '} {one}"))
         if not advice:
             click.echo("一切正常 / nothing to complain of")
     if any(one.is_fault for one in advice):
@@ -130,11 +131,15 @@ def replay(file: BinaryIO, site: Path, as_json: bool) -> None:
         start = f"{local(decoded.at, loaded.zone)}  {decoded.source}"
         for reading in decoded.readings:
             why = f"  {reading.reason}" if reading.reason else ""
-            click.echo(f"{start}  {reading.point} = {reading.value}  {reading.quality.name.lower()}{why}")
+            click.echo(
+                plain(f"{start}  {reading.point} = {reading.value}  {reading.quality.name.lower()}{why}")
+            )
         for rejection in decoded.rejections:
-            click.echo(f"{start}  {rejection.subject} 拒收 rejected: {rejection.reason}  {rejection.example}")
+            click.echo(
+                plain(f"{start}  {rejection.subject} 拒收 rejected: {rejection.reason}  {rejection.example}")
+            )
         if decoded.note:
-            click.echo(f"{start}  {decoded.note}")
+            click.echo(plain(f"{start}  {decoded.note}"))
 
 
 async def _read(line: Line, target: Target, interval_s: float, times: int, as_json: bool) -> tuple[Row, ...]:
@@ -151,10 +156,10 @@ async def _read(line: Line, target: Target, interval_s: float, times: int, as_js
             seen = await look(asker, target, now_ms)
             rows = seen.rows
             for text in _row_lines(rows, now_ms, as_json):
-                click.echo(text)
+                click.echo(plain(text, "\n"))
             for answer in seen.answers:
                 if answer.detail:
-                    click.echo(answer.detail, err=True)
+                    click.echo(plain(answer.detail), err=True)
             done += 1
             if done == times:
                 break

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import click
 
 from gateway.cli.table import json_line, table
+from runtime.plain import plain as seen
 
 if TYPE_CHECKING:
     from edge_config.schema import Bus
@@ -110,7 +111,7 @@ async def _scan(wanted: Wanted, *, as_json: bool) -> list[Found]:
     found = []
     with Progress("扫描 scan", quiet=as_json) as progress:
         steps = Steps(progress.show, steps_of(wanted.rounds, len(wanted.units)))
-        async for one in find(wanted, steps, lambda text: click.echo(text, err=True)):
+        async for one in find(wanted, steps, lambda text: click.echo(seen(text), err=True)):
             found.append(one)
             if as_json:
                 plain = {**dataclasses.asdict(one), "setting": one.setting}

@@ -13,6 +13,7 @@ import click
 from gateway.cli.options import clock_options, clock_setting, site_argument
 from gateway.errors import ConfigError
 from runtime.addresses import is_loopback
+from runtime.files import OTHERS
 
 if TYPE_CHECKING:
     from dashboard.seams import Parts, Views
@@ -95,6 +96,17 @@ def _check(door: Door) -> None:
             f"the dashboard does not serve {door.host} without HTTPS, for passwords would cross the network in the clear; "
             "give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that has them"
         )
+    if door.key is not None:
+        _check_key(door.key)
+
+
+def _check_key(key: Path) -> None:
+    try:
+        mode = key.stat().st_mode
+    except OSError as error:
+        raise ConfigError(f"--tls-key {key} cannot be read: {error.strerror}") from error
+    if mode & OTHERS:
+        raise ConfigError(f"--tls-key {key} may be read by every user of this machine; run: chmod 600 {key}")
 
 
 def _parts(site: LoadedSite, door: Door, setting: ClockSetting, token_file: Path | None) -> Parts:

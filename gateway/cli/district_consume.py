@@ -24,7 +24,9 @@ _OPTIONS = (
     click.option(
         "--ingest",
         metavar="URL,URL",
-        help="nats://… of a JetStream cluster that batches go through; then `district consume` takes them in (经队列接收).",
+        envvar="CAMPUS_DISTRICT_INGEST",
+        help="nats://… of a JetStream cluster that batches go through; then `district consume` takes them in (经队列接收). "
+        "Also CAMPUS_DISTRICT_INGEST.",
     ),
     click.option(
         "--ingest-replicas",

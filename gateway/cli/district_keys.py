@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from gateway.errors import ConfigError
 from runtime.clock import SystemClock, format_utc
 
 T = TypeVar("T")
+TOKEN_LENGTH_MAX = 400
+ASKED = "-"
 
 
 def _place(_context: click.Context, _parameter: click.Parameter, text: str | None) -> Path | str | None:
@@ -106,9 +109,12 @@ def enrol(
     help="Write the key to this new file (0600).",
 )
 def redeem(url: str, token: str, path: Path | None) -> None:
-    """On the gateway: turn the one-time TOKEN into this gateway's key at the district's URL (…/v1). Prints the key."""
+    """On the gateway: turn the one-time TOKEN into this gateway's key at the district's URL (…/v1). Prints the key. TOKEN - is
+    asked for or read from standard input: what stands on a command line every user of the machine can read."""
     from gateway.uplinks.enrol import redeem as ask
 
+    if token == ASKED:
+        token = _asked_token()
     if path is not None and path.exists():
         raise ConfigError(f"{path} is there already; a token is good once, so name a new file")
     key = ask(url, token)
@@ -118,6 +124,12 @@ def redeem(url: str, token: str, path: Path | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(key + "\n")
+
+
+def _asked_token() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("一次性令牌 one-time token", hide_input=True, err=True)).strip()
+    return sys.stdin.readline(TOKEN_LENGTH_MAX).strip()
 
 
 @click.group()

@@ -60,6 +60,10 @@ def upstreams_of(
     urls, files, names = relay_to, relay_key_file, relay_name
     if len(files) != len(urls):
         raise click.UsageError("each --relay-to needs one --relay-key-file, in the same order")
+    if any("@" in urlsplit(url).netloc for url in urls):
+        raise click.UsageError(
+            "--relay-to holds a name or a password; take it out, the key file says who we are"
+        )
     if names and len(names) != len(urls):
         raise click.UsageError("either no --relay-name or one for each --relay-to, in the same order")
     called = names or tuple(urlsplit(url).hostname or url for url in urls)

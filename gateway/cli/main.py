@@ -8,6 +8,7 @@ import sys
 import click
 
 from gateway.errors import GatewayError
+from runtime.plain import plain
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": (
@@ -102,7 +103,7 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False))
     except GatewayError as error:
-        click.echo(f"campus-gateway: {error}", err=True)
+        click.echo(plain(f"campus-gateway: {error}", "\n"), err=True)
         sys.exit(1)
     except (MemoryError, RuntimeError) as error:
         if not _is_starved(error):
@@ -127,7 +128,7 @@ def _refused_together(group: BaseExceptionGroup) -> int:
     if faults is not None or refused is None:
         raise group
     for error in _leaves(refused):
-        click.echo(f"campus-gateway: {error}", err=True)
+        click.echo(plain(f"campus-gateway: {error}", "\n"), err=True)
     return 1
 
 

@@ -143,10 +143,14 @@ def _shape_problems(document: Document, text: str, stem: str) -> list[Problem]:
         return [document.problem(("wire",), f"{document.data.get('wire')!r} is no wire of a profile", right)]
     try:
         one = shape.model_validate(device_profile.values_of(text))
-    except yaml.YAMLError:
-        return []  # a key given twice; the document has said so, with its place
     except ValidationError as error:
         return _explained(error, document, shape)
+    except (yaml.YAMLError, ValueError) as error:
+        if document.problems:
+            return []  # such as a key given twice; the document has said so, with its place
+        # YAML 1.1 reads 2026-13-45 as a date, and numbers that YAML 1.2 has not
+        right = "put text that looks like a date or a number in quotes"
+        return [document.problem((), f"holds what cannot be read ({str(error).splitlines()[0]})", right)]
     found = [document.problem(flaw.path, flaw.wrong, flaw.right) for flaw in flaws(one)]
     if one.profile != stem:
         right = f"name the file {one.profile}.yaml, or write `profile: {stem}`"

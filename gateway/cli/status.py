@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import clock_options, clock_setting, site_argument
-from gateway.cli.table import local, table
+from gateway.cli.table import json_line, local, table
 from gateway.errors import ControlError
+from runtime.plain import plain
 
 if TYPE_CHECKING:
     from edge_config.schema import Listen
@@ -36,7 +36,7 @@ def status(site: Path, clock_rate: float, clock_start: str | None, as_json: bool
 
     loaded = open_site(site)
     found = collected(loaded, Reader(loaded, SystemClock(clock_setting(clock_rate, clock_start))))
-    click.echo(json.dumps(found, ensure_ascii=False) if as_json else _page(loaded, found))
+    click.echo(json_line(found) if as_json else plain(_page(loaded, found), "\n"))
 
 
 def collected(site: LoadedSite, reader: Reader) -> dict[str, Any]:

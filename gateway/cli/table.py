@@ -1,4 +1,7 @@
-"""Answers on a terminal: a table for people or one JSON object per line for programs. Pure."""
+"""Answers on a terminal: a table for people or one JSON object per line for programs. Pure.
+
+What devices, brokers and districts say stands in both: no word of theirs reaches a terminal as anything but text.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from runtime.plain import plain
 
 NOT_KNOWN = "—"
 
@@ -30,7 +35,7 @@ def json_line(row: object) -> str:
     value: Any = (
         dataclasses.asdict(row) if dataclasses.is_dataclass(row) and not isinstance(row, type) else row
     )
-    return json.dumps(value, ensure_ascii=False)
+    return plain(json.dumps(value, ensure_ascii=False))
 
 
 def local(ms: int | None, zone: ZoneInfo) -> str:
@@ -54,7 +59,7 @@ def figure(value: float | None, unit: str = "") -> str:
 
 
 def _cell(value: object) -> str:
-    return NOT_KNOWN if value is None else str(value)
+    return NOT_KNOWN if value is None else plain(str(value))
 
 
 def _width(text: str) -> int:

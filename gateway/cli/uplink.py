@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import json
 import time
 import uuid
 from dataclasses import asdict
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import clock_options, clock_setting, site_argument
-from gateway.cli.table import local, table
+from gateway.cli.table import json_line, local, table
+from runtime.plain import plain
 
 if TYPE_CHECKING:
     from edge_config.site import LoadedSite
@@ -58,10 +58,10 @@ def status(site: Path, as_json: bool, over_s: float, clock_rate: float, clock_st
     if as_json:
         for row in rows:
             said = {**asdict(row), "records_per_s": rates.get(row.uplink)}
-            click.echo(json.dumps(said, ensure_ascii=False))
+            click.echo(json_line(said))
         return
     for row in rows:
-        click.echo("\n".join(status_lines(loaded, row, rates.get(row.uplink), clock.now_ms())))
+        click.echo(plain("\n".join(status_lines(loaded, row, rates.get(row.uplink), clock.now_ms())), "\n"))
     if not rows:
         click.echo("没有配置上报 no uplink in the site file")
 
@@ -123,9 +123,9 @@ def test(site: Path, name: str | None) -> None:
             f"{one.id}: {one.kind} 没有无副作用的测试; this kind has no question without effect, see uplink status"
         )
         return
-    click.echo(f"{one.id} → {one.destination}: {probe.answer}")
+    click.echo(plain(f"{one.id} → {one.destination}: {probe.answer}"))
     if not probe.is_well:
-        click.echo(f"处理 cure: {probe.cure}")
+        click.echo(plain(f"处理 cure: {probe.cure}"))
         raise click.exceptions.Exit(1)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -44,13 +45,14 @@ class Recorder:
         """Raises ConfigError when the file cannot be made, or exists: a recording is never written over."""
         self._clock, self._left, self._path = clock, bytes_max, path
         try:
-            self._file = path.open("xb", buffering=0)
+            made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             raise ConfigError(
                 f"{path} exists; name another file for the recording or remove this one"
             ) from None
         except OSError as error:
             raise ConfigError(f"{path} cannot be written: {error.strerror}; name another file") from error
+        self._file = os.fdopen(made, "wb", buffering=0)
         self._line({"record": FORMAT, "at": clock.now_ms()})
 
     def __enter__(self) -> Self:

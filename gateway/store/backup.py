@@ -26,6 +26,7 @@ from gateway.store.proof import seal
 from gateway.store.space import wal_bytes
 from gateway.store.uplinks import begin_epoch
 from gateway.store.wal import LONG_BYTES
+from runtime.files import make_private
 
 BLOCK = 1 << 20
 
@@ -58,6 +59,7 @@ def back_up(path: Path, target: Path, now: int, shown: Callable[[int, int], None
     part = part_of(target)
     part.unlink(missing_ok=True)
     try:
+        make_private(part)
         with closing(open_reader(path)) as source, closing(sqlite3.connect(part)) as copy:
             # One snapshot: in WAL mode a reader never keeps the writer waiting, but its log cannot begin anew meanwhile.
             source.execute("BEGIN")
@@ -163,6 +165,7 @@ def _label_path(backup: Path) -> Path:
 
 
 def _copy(source: Path, target: Path) -> None:
+    make_private(target)
     with source.open("rb") as old, target.open("wb") as new:
         while block := old.read(BLOCK):
             new.write(block)

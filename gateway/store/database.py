@@ -17,6 +17,7 @@ from typing import IO
 
 from gateway.errors import DamagedBufferError, NewerSchemaError, StoreError, StoreLockedError
 from gateway.store.migrations import STEPS, register
+from runtime.files import make_private
 from runtime.memory import without
 
 MIGRATIONS = "campus-gateway"
@@ -72,8 +73,9 @@ def open_writer(path: Path) -> sqlite3.Connection:
     where a newer version wrote it, and DamagedBufferError where its tables are not those of its schema."""
     _refuse_newer(path)
     try:
+        make_private(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise _cannot_open(path, error) from error
     try:
         for pragma in PRAGMAS:
@@ -97,7 +99,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _cannot_open(path: Path, error: sqlite3.Error) -> StoreError:
+def _cannot_open(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     return StoreError(
         f"{path}: cannot open the buffer: {error}; check the folder's permissions and free space"
     )

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from gateway.store.aside import sync_folder
 from gateway.store.database import open_writer
+from runtime.files import make_private
 
 MAGIC = b"SQLite format 3\0"
 SIZE_AT, FREELIST_AT, COUNTER_AT, VALID_FOR_AT = 28, 32, 24, 92
@@ -70,6 +71,7 @@ def _header(page: bytes, size: int) -> bytes:
 
 
 def _keep(path: Path, page: bytes) -> None:
+    make_private(path)
     with path.open("wb") as file:
         file.write(page)
         file.flush()

@@ -37,6 +37,9 @@ _CURES = {
 }
 
 
+HIDDEN_PW = "******"
+
+
 class Hj212Sender:
     """The centre behind its link; ``present`` is the task that sends real-time data."""
 
@@ -69,15 +72,19 @@ class Hj212Sender:
         return Delivered(refused)
 
     def explain(self, change: Change) -> list[tuple[str, bytes]]:
-        """Label and exact bytes of every frame, PW among them; nothing is sent."""
+        """Label and bytes of every frame, exact but for the site's own PW, which a sample for the centre's support must not tell
+        (the CRC is that of what is shown); nothing is sent."""
         quantities = {name: point.quantity for name, point in self._speaker.points().items()}
         told, refused = encode(self._uplink, places(self._uplink, quantities), self._zone, [change])
         try:
             password = self._password()
         except WireFault as fault:
             return [("no frame without its PW 缺少口令", str(fault).encode())]
+        label = "frame 报文"
+        if self._uplink.password_file is not None:
+            password, label = HIDDEN_PW, "frame, its PW hidden 报文（口令已隐去）"
         return [
-            *(("frame 报文", packet) for one in told for packet in frames(one.message, password)),
+            *((label, packet) for one in told for packet in frames(one.message, password)),
             *(("refused 无法表示", reason.encode()) for _, reason in refused),
         ]
 

@@ -1,4 +1,4 @@
-"""The CSV sheet goes out with blanks and comes back in any encoding a spreadsheet saves."""
+"""The CSV sheet goes out with blanks and comes back in any encoding a spreadsheet saves (S9)."""
 
 from __future__ import annotations
 

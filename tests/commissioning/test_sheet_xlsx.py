@@ -1,4 +1,4 @@
-"""The spreadsheet that goes out: titled, tinted blanks, the rest locked, ready to print."""
+"""The spreadsheet that goes out: titled, tinted blanks, the rest locked, ready to print (S9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Control commands over a real Unix socket: client and server together, and against those who misbehave."""
+"""Control commands over a real Unix socket: client and server together, and against those who misbehave (S20, S26, S27)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def test_the_same_key_gets_the_same_answer_and_no_second_effect(
     assert len(desk.seen) == 1
 
 
-async def test_only_the_collectors_user_may_open_the_socket(running: ControlServer, path: Path) -> None:
+async def test_s27_only_the_collectors_user_may_open_the_socket(running: ControlServer, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -103,7 +103,7 @@ async def test_an_unknown_command_is_told_what_is_known(running: ControlServer, 
         await client.send(path, Command("k", "u", "reboot"))
 
 
-async def test_a_broken_handler_is_logged_and_says_nothing_of_the_inside(
+async def test_s26_a_broken_handler_is_logged_and_says_nothing_of_the_inside(
     running: ControlServer, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ControlError, match="its log says why") as caught:
@@ -202,7 +202,7 @@ async def test_what_is_no_command_is_refused_and_the_next_one_served(
     assert served == b'{"ok":true,"result":{"number":1},"error":null}'
 
 
-async def test_a_line_without_an_end_is_bounded(running: ControlServer, path: Path) -> None:
+async def test_s20_a_line_without_an_end_is_bounded(running: ControlServer, path: Path) -> None:
     (answer,) = await exchange(path, b"x" * (LINE_MAX + 1))
     assert b"at most 65536 bytes" in answer
 
@@ -217,7 +217,7 @@ async def test_a_command_that_is_too_long_is_refused_before_it_is_sent(path: Pat
         await client.send(path, Command("k", "u", "acknowledge", "", {"note": "字" * 40_000}))
 
 
-async def test_connections_are_bounded(
+async def test_s20_connections_are_bounded(
     desk: Desk, path: Path, running: ControlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "CONNECTIONS_MAX", 2)

@@ -1,4 +1,4 @@
-"""The card of candidates: what staff see of a stranger, and what a click sends to the collector."""
+"""The card of candidates: what staff see of a stranger, and what a click sends to the collector (S9)."""
 
 from __future__ import annotations
 

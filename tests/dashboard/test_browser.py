@@ -1,4 +1,4 @@
-"""The pages in a real browser: no console error, nothing wider than the screen, charts drawn, hostile names inert."""
+"""The pages in a real browser: no console error, nothing wider than the screen, charts drawn, hostile names inert (S9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages show: the reader's own numbers, honestly, in both languages, escaped."""
+"""What the pages show: the reader's own numbers, honestly, in both languages, escaped (S9)."""
 
 from __future__ import annotations
 

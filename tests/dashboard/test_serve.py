@@ -1,4 +1,4 @@
-"""The process: where it listens, what it prints, and how it ends."""
+"""The process: where it listens, what it prints (S1), whom it lets see its key (S7, S10), and how it ends."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import asyncio
 import re
 import signal
 import socket
+import ssl
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fastapi import FastAPI
 
 from dashboard.accounts import Accounts, read_setup_token
 from dashboard.seams import Parts
-from dashboard.serve import Door, listen, login_link, serve
+from dashboard.serve import Door, configuration, listen, login_link, serve
 from edge_config.site import LoadedSite
 from gateway.cli.dashboard import dashboard
 from gateway.errors import ConfigError
 from tests.dashboard.campus import Campus, Collected, StillClock
+from tests.sources.certificates import Authority
 
 COMMAND = (sys.executable, "-m", "gateway.cli", "dashboard")
 
@@ -104,7 +107,7 @@ def test_an_occupied_port_is_one_sentence_that_names_it_and_the_cure() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "campus.example"])
-def test_another_address_than_this_machine_needs_https(site: LoadedSite, host: str) -> None:
+def test_s7_s10_another_address_than_this_machine_needs_https(site: LoadedSite, host: str) -> None:
     answer = CliRunner().invoke(dashboard, [str(site.path), "--host", host])
     assert isinstance(answer.exception, ConfigError)
     assert "--tls-cert" in str(answer.exception)
@@ -121,7 +124,7 @@ def test_ipv6_loopback_is_served() -> None:
 @pytest.mark.parametrize(
     ("mode", "content", "wrong"), [(0o644, "x" * 30, "read by others"), (0o600, "short", "characters")]
 )
-def test_a_token_file_that_others_may_read_or_that_is_short_is_refused(
+def test_s1_a_token_file_that_others_may_read_or_that_is_short_is_refused(
     tmp_path: Path, mode: int, content: str, wrong: str
 ) -> None:
     file = tmp_path / "token"
@@ -131,7 +134,7 @@ def test_a_token_file_that_others_may_read_or_that_is_short_is_refused(
         read_setup_token(file)
 
 
-def test_a_link_is_made_until_somebody_has_a_password(site: LoadedSite, tmp_path: Path) -> None:
+def test_s1_a_link_is_made_until_somebody_has_a_password(site: LoadedSite, tmp_path: Path) -> None:
     parts = Parts(site, Campus(site), Collected(), StillClock(), StillClock(), tmp_path / "dashboard.db")
     accounts = Accounts(parts.database, StillClock())
     first, second = login_link(parts, accounts, "http://h"), login_link(parts, accounts, "http://h")
@@ -144,7 +147,7 @@ def test_a_link_is_made_until_somebody_has_a_password(site: LoadedSite, tmp_path
     accounts.close()
 
 
-def test_a_setup_token_lapses_after_an_hour(tmp_path: Path) -> None:
+def test_s1_a_setup_token_lapses_after_an_hour(tmp_path: Path) -> None:
     clock = StillClock()
     accounts = Accounts(tmp_path / "dashboard.db", clock)
     token = accounts.issue_setup_token()
@@ -155,3 +158,21 @@ def test_a_setup_token_lapses_after_an_hour(tmp_path: Path) -> None:
 
 def test_a_door_without_a_certificate_is_plain() -> None:
     assert Door("127.0.0.1", 0).certificate is None
+
+
+def test_s10_a_key_that_others_may_read_is_refused(site: LoadedSite, tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text("x")
+    key.chmod(0o644)
+    command = [str(site.path), "--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(key)]
+    answer = CliRunner().invoke(dashboard, command)
+    assert isinstance(answer.exception, ConfigError)
+    assert "chmod 600" in str(answer.exception)
+
+
+def test_s10_https_is_at_least_tls_1_2(tmp_path: Path) -> None:
+    files = Authority(tmp_path).made().issue("pages")
+    config = configuration(FastAPI(), Door("127.0.0.1", 0, files[0], files[1]))
+    config.load()
+    assert config.ssl is not None
+    assert config.ssl.minimum_version >= ssl.TLSVersion.TLSv1_2

@@ -183,3 +183,19 @@ def test_a_name_that_no_profile_may_have_is_refused(
 def test_the_schema_is_printed_as_json_and_names_every_wire() -> None:
     schema = json.loads(run("schema").output)
     assert set(schema["discriminator"]["mapping"]) == set(profile.SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("written", "wrong"),
+    [
+        ("models: [" + ", ".join(["&a [" + "x, " * 60 + "x]", *["*a"] * 9]) + "]", "models"),
+        ("models: &m [*m]", "nested too deeply"),
+        ("models: [2026-13-45]", "holds what cannot be read"),
+        ("models: [" + "9" * 5000 + "]", "too long or too large"),
+        ("models: [0b" + "1" * 20_000 + "_1]", "cannot be read"),
+    ],
+    ids=["aliases", "itself", "date", "digits", "binary"],
+)
+def test_s20_a_profile_from_a_stranger_is_refused_in_words(tmp_path: Path, written: str, wrong: str) -> None:
+    said = mistakes(tmp_path, SOUND.replace("models: [T1]", written))
+    assert any(wrong in one for one in said), said

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import stat
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import httpx2
 import pytest
 from click.testing import CliRunner, Result
 
@@ -14,6 +17,7 @@ from district import enrolment
 from district.accept import accept
 from district.app import create_app
 from district.body import parse
+from district.contract import REPLY_BYTES_MAX
 from district.serve import listen, serving
 from district.service import Service
 from district.store.database import open_database
@@ -63,6 +67,45 @@ def test_a_token_does_not_travel_in_the_clear_or_to_nobody(url: str, said: str) 
     assert said in str(result.exception)
 
 
+def test_s19_a_token_need_not_stand_on_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def ask(url: str, token: str) -> str:
+        asked.append(token)
+        return f"key from {url}"
+
+    monkeypatch.setattr("gateway.uplinks.enrol.redeem", ask)
+    result = CliRunner().invoke(district, ["redeem", "https://d.example/v1", "-"], input="demo.gw-1.secret\n")
+    assert result.output == "key from https://d.example/v1\n"
+    assert asked == ["demo.gw-1.secret"]
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["endless", "bomb"])
+def test_s20_an_answer_without_end_is_cut_off_and_a_bomb_is_never_unpacked(
+    monkeypatch: pytest.MonkeyPatch, is_packed: bool
+) -> None:
+    taken: list[int] = []
+    chunk = gzip.compress(bytes(50_000_000)) if is_packed else bytes(1 << 16)
+
+    def body() -> Iterator[bytes]:
+        for _ in range(1000):
+            taken.append(len(chunk))
+            yield chunk
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        headers = {"content-type": "application/json"} | ({"content-encoding": "gzip"} if is_packed else {})
+        return httpx2.Response(200, headers=headers, content=body())
+
+    client = httpx2.Client
+    monkeypatch.setattr(
+        "gateway.uplinks.enrol.httpx2.Client",
+        lambda **more: client(transport=httpx2.MockTransport(answer), **more),
+    )
+    result = CliRunner().invoke(district, ["redeem", "https://d.example/v1", "demo.gw-1." + "x" * 43])
+    assert "is no district's answer" in str(result.exception)
+    assert sum(taken) <= REPLY_BYTES_MAX + len(chunk)
+
+
 def test_keys_are_listed_rotated_and_revoked(tmp_path: Path) -> None:
     database = tmp_path / "d.db"
     old = enrolled(database).split(".")[2]
@@ -94,3 +137,11 @@ def test_a_point_is_moved_and_says_from_where_to_where(tmp_path: Path) -> None:
         assert connection.rows("SELECT moved_by, from_gateway, to_gateway FROM point_move") == [
             ("li", "gw-1", "gw-2")
         ]
+
+
+def test_s19_a_database_that_cannot_be_reached_is_named_without_its_password() -> None:
+    result = CliRunner().invoke(
+        district, ["enrol", "--database", "postgresql://u:geheim@[bad/x", "demo", "gw-1"]
+    )
+    assert "cannot open the PostgreSQL database" in str(result.exception)
+    assert "geheim" not in str(result.exception)

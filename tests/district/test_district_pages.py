@@ -114,7 +114,7 @@ async def test_silence_turns_into_late_and_offline(district: District, minutes: 
     assert word in await text(district, "/")
 
 
-async def test_everything_a_gateway_sends_is_escaped(district: District) -> None:
+async def test_s9_everything_a_gateway_sends_is_escaped(district: District) -> None:
     bodies = [
         campus.site(name=EVIL),
         campus.point(f"m.{EVIL}", label_zh=EVIL, label_en=EVIL, space=EVIL, unit=EVIL),
@@ -170,7 +170,7 @@ async def test_a_page_says_when_the_database_does_not_answer(district: District)
 @pytest.mark.parametrize(
     "path", ["/", "/schools/demo", "/nothing", "/v1/sites", "/static/district.css", "/healthz"]
 )
-async def test_every_answer_carries_the_security_headers(district: District, path: str) -> None:
+async def test_s8_every_answer_carries_the_security_headers(district: District, path: str) -> None:
     headers = (await district.client.get(path)).headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -179,7 +179,7 @@ async def test_every_answer_carries_the_security_headers(district: District, pat
     assert headers["x-content-type-options"] == "nosniff"
 
 
-async def test_pages_need_nothing_inline_and_nothing_from_elsewhere(district: District) -> None:
+async def test_s8_pages_need_nothing_inline_and_nothing_from_elsewhere(district: District) -> None:
     await fill(district)
     for path in ("/", "/schools/demo"):
         page = await text(district, path)

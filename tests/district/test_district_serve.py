@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from district.app import create_app
 from district.refusal import DistrictError
-from district.serve import listen, serving
+from district.serve import Settings, app_of, listen, serving
 from district.service import Service
 from gateway.cli.district import district
 from tests.district import campus
@@ -122,6 +122,14 @@ def test_an_address_that_is_not_ours_names_the_options() -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)],
+)
+def test_pages_are_for_this_machine(host: str, is_ours: bool) -> None:
+    assert Settings("", host).with_pages is is_ours
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ([], "--database PATH is missing"),
@@ -144,3 +152,50 @@ def test_a_database_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     (tmp_path / "d.db").write_text("this is no database, but long enough to be looked at" * 100)
     result = CliRunner().invoke(district, ["enrol", "--database", str(tmp_path / "d.db"), "demo", "gw-1"])
     assert "cannot open the database" in str(result.exception)
+
+
+LOCAL, ELSEWHERE = Settings("", "127.0.0.1"), Settings("", "0.0.0.0")
+READING = (
+    "/",
+    "/reports",
+    "/schools/demo",
+    "/reports/schools.csv",
+    "/v1/sites",
+    "/v1/sites/demo/totals",
+    "/metrics",
+)
+
+
+async def status(
+    service: Service, settings: Settings, path: str, client: str = "127.0.0.1", **headers: str
+) -> int:
+    transport = httpx2.ASGITransport(app=app_of(service, settings), client=(client, 5000))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8610") as asking:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return (await asking.get(path, headers=named)).status_code
+
+
+@pytest.mark.parametrize("path", READING)
+async def test_s17_what_has_no_login_is_for_this_machine_under_its_own_name(
+    path: str, tmp_path: Path
+) -> None:
+    """A name that an attacker makes lead here (DNS rebinding), and a proxy here that hands on everything, get nothing."""
+    with closing(Service(tmp_path / "d.db", StillClock())) as service:
+        assert await status(service, LOCAL, path) in {200, 404}
+        assert await status(service, LOCAL, path, host="localhost:8610") in {200, 404}
+        assert await status(service, LOCAL, path, "::1", host="[::1]:8610") in {200, 404}
+        assert await status(service, LOCAL, path, host="evil.example:8610") == 403
+        assert await status(service, LOCAL, path, host="[::1") == 403
+        assert await status(service, LOCAL, path, "192.0.2.7") == 403
+        assert await status(service, LOCAL, path, x_forwarded_for="127.0.0.1") == 403
+        assert await status(service, LOCAL, path, forwarded="for=127.0.0.1") == 403
+        assert await status(service, ELSEWHERE, path) in {403, 404}
+        allowed = Settings("", "127.0.0.1", remote_pages=True)
+        assert await status(service, allowed, path, "192.0.2.7", host="district.example") in {200, 404}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/openapi.json"])
+async def test_s17_what_gateways_need_is_for_all(path: str, tmp_path: Path) -> None:
+    with closing(Service(tmp_path / "d.db", StillClock())) as service:
+        for settings in (LOCAL, ELSEWHERE):
+            assert await status(service, settings, path, "192.0.2.7", host="district.example") == 200

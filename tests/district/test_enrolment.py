@@ -1,4 +1,4 @@
-"""Tokens become keys once; keys rotate and end; only digests are stored."""
+"""S1, S11, S19: tokens become keys once; keys rotate and end; only digests are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What leaves as CSV and Excel is read back and compared with what was sent."""
+"""What leaves as CSV and Excel is read back and compared with what was sent (S9)."""
 
 from __future__ import annotations
 

@@ -1,12 +1,20 @@
+"""Who signed a request, and what the signature is good for (S11, S13, S14)."""
+
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
+import httpx2
 import pytest
 
 from district import keys
+from district.app import create_app
 from district.rates import Buckets, Rate
+from district.service import Service
 from gateway.uplinks.signing import authorization
 from tests.district import campus
-from tests.district.conftest import District
+from tests.district.conftest import District, StillClock
 from tests.district.test_district_api import problem
 
 KEY = "demo.gw-1.k1.secret"
@@ -63,14 +71,14 @@ def test_other_headers_are_no_signature(header: str) -> None:
     assert keys.read_authorization(header) is None
 
 
-async def test_a_signature_holds_for_its_own_bytes_only(district: District) -> None:
+async def test_s14_a_signature_holds_for_its_own_bytes_only(district: District) -> None:
     other = campus.batch(campus.day_slots(count=2))
     headers = campus.signed(district.key, GOOD)
     problem(await district.client.post("/v1/batches", content=other, headers=headers), 401, "unauthorized")
     assert district.count("interval") == 0
 
 
-async def test_a_copied_request_has_no_second_effect(district: District) -> None:
+async def test_s14_a_copied_request_has_no_second_effect(district: District) -> None:
     headers = campus.signed(district.key, GOOD)
     for is_copy in (False, True, True):
         reply = await district.client.post("/v1/batches", content=GOOD, headers=headers)
@@ -78,7 +86,7 @@ async def test_a_copied_request_has_no_second_effect(district: District) -> None
     assert district.count("interval") == 8
 
 
-async def test_the_secret_never_travels(district: District) -> None:
+async def test_s11_s19_the_secret_never_travels(district: District) -> None:
     secret = district.key.rpartition(".")[2]
     assert secret not in str(campus.signed(district.key, GOOD))
     reply = await district.post(GOOD)
@@ -95,3 +103,32 @@ async def test_a_gateway_that_asks_too_often_waits_and_loses_nothing(district: D
     assert reply.headers["retry-after"] == "1"
     district.clock.now += 1000
     assert (await district.post(GOOD)).status_code == 200
+
+
+async def test_s14_a_request_that_was_signed_for_one_district_is_worth_nothing_at_another(
+    district: District, tmp_path: Path
+) -> None:
+    """The same gateway is enrolled at both. The signature does not name the district, but each has its own key of the gateway."""
+    with closing(Service(tmp_path / "other.db", StillClock())) as other:
+        own = campus.enrolled(tmp_path / "other.db")
+        headers = campus.signed(district.key, GOOD)
+        assert (await district.client.post("/v1/batches", content=GOOD, headers=headers)).status_code == 200
+        named, signature = own.rpartition(".")[0], headers["authorization"].split('"')[3]
+        forged = headers | {"authorization": f'Campus-Sign-1 key="{named}", sha256="{signature}"'}
+        transport = httpx2.ASGITransport(app=create_app(other), raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://other") as client:
+            for copied in (headers, forged):
+                problem(await client.post("/v1/batches", content=GOOD, headers=copied), 401, "unauthorized")
+            assert (await client.get("/v1/sites/demo/totals")).json()["points"] == []
+
+
+async def test_s13_a_school_cannot_write_into_the_figures_of_another(district: District) -> None:
+    """Neither under its own key nor by naming the other's, whose id it may have seen."""
+    victim = campus.enrolled(district.where, "victim").rpartition(".")[0]
+    raw = campus.batch(campus.day_slots(), site="victim")
+    own = campus.signed(district.key, raw)
+    problem(await district.client.post("/v1/batches", content=raw, headers=own), 403, "forbidden")
+    signature = own["authorization"].split('"')[3]
+    lent = own | {"authorization": f'Campus-Sign-1 key="{victim}", sha256="{signature}"'}
+    problem(await district.client.post("/v1/batches", content=raw, headers=lent), 401, "unauthorized")
+    assert district.rows("SELECT count(*) FROM interval WHERE site_id = ?", "victim") == [(0,)]

@@ -25,7 +25,7 @@ def test_a_clock_that_stands_still_gives_nothing_back() -> None:
     assert [buckets.wait_s("a", 5.0), buckets.wait_s("a", 4.0), buckets.wait_s("a", 4.0)] == [0, 1, 1]
 
 
-def test_the_memory_of_senders_is_bounded() -> None:
+def test_s20_the_memory_of_senders_is_bounded() -> None:
     buckets = Buckets(Rate(per_s=1.0, burst=1))
     for number in range(SENDERS_MAX + 10):
         buckets.wait_s(str(number), 0.0)

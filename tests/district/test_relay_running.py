@@ -72,6 +72,13 @@ def test_each_upstream_has_a_key_and_a_name_of_its_own() -> None:
             upstreams_of(urls, files, names)
 
 
+@pytest.mark.parametrize("url", ["https://u:geheim@a.example/v1", "https://u@a.example/v1"])
+def test_s19_the_url_of_a_district_above_holds_no_password(url: str) -> None:
+    with pytest.raises(click.UsageError, match="take it out") as refused:
+        upstreams_of((url,), (KEY,), ())
+    assert "geheim" not in str(refused.value)
+
+
 def test_a_relay_is_enrolled_extended_and_ended_by_its_commands(tmp_path: Path) -> None:
     database = str(tmp_path / "d.db")
     key = ran("enrol-relay", "--database", database, "district-1", "demo").output.strip()

@@ -1,4 +1,4 @@
-"""A relay's key opens the sites it was enrolled for, as their gateways; a gateway's key opens its own alone."""
+"""A relay's key opens the sites it was enrolled for, as their gateways; a gateway's key opens its own alone (S13)."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -66,3 +67,15 @@ def test_a_gateway_of_before_is_enrolled_again(path: Path) -> None:
     with closing(open_database(path)) as store:
         assert enrolment.keys_in_force(store, "demo", "gw-1", NOW) == []
     assert campus.enrolled(path).startswith("demo.gw-1.")
+
+
+def test_s19_what_one_can_sign_with_is_its_owners_alone(tmp_path: Path) -> None:
+    """The database and its logs: what is stored of a key is as good as the key."""
+    before = os.umask(0)
+    try:
+        with closing(open_database(tmp_path / "d.db")) as fresh:
+            enrolment.issue_token(fresh, "demo", "gw-1", "示例中学", NOW)
+            modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {"d.db": 0o600, "d.db-wal": 0o600, "d.db-shm": 0o600}

@@ -283,3 +283,14 @@ def test_an_unreadable_password_file_names_the_cure(folder: Folder, monkeypatch:
 def test_the_token_of_a_paused_uplink_is_not_asked_for(folder: Folder) -> None:
     folder.write(("only: {quantities: [energy]}", "enabled: false, token_file: nowhere"))
     assert folder.problems() == []
+
+
+@pytest.mark.parametrize(("host", "is_warned"), [("192.0.2.9", True), ('"::1"', False)])
+def test_s12_a_brokers_password_is_warned_of_where_it_crosses_the_network_in_the_clear(
+    folder: Folder, host: str, is_warned: bool
+) -> None:
+    (folder.path / "pw").write_text("secret")
+    (folder.path / "pw").chmod(0o600)
+    folder.write(('host: "::1"}', f"host: {host}, username: gateway, password_file: pw}}"))
+    said = [one for one in folder.load().warnings if "in the clear" in str(one)]
+    assert bool(said) is is_warned

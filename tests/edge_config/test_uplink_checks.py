@@ -1,4 +1,4 @@
-"""Uplinks whose keys contradict each other are named, with what would be right."""
+"""Uplinks whose keys contradict each other, or would give a secret away (S11, S19), are named, with what would be right."""
 
 from __future__ import annotations
 
@@ -155,3 +155,39 @@ def test_every_kind_says_what_its_receipt_is() -> None:
         "record",
         "none",
     }
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        LINES.replace("https://", "http://reader:geheim@"),
+        LINES.replace("https://", "https://reader@"),
+        'id: up, kind: district-http, url: "https://:geheim@d.example/v1"',
+    ],
+)
+def test_s11_a_url_holds_no_password(folder: Folder, entry: str) -> None:
+    """It would be shown wherever the url is: on pages, in answers, in the log."""
+    found = sentences(folder, entry)
+    assert [one for one in found if "holds a name or a password" in one], found
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "is_warned"),
+    [
+        ("ha.example", "", True),
+        ("192.0.2.9", "", True),
+        ("127.0.0.1", "", False),
+        ("localhost", "", False),
+        ("ha.example", ", ca_file: ca.pem", False),
+    ],
+)
+@pytest.mark.parametrize("login", ["username: u, password_file: pw", "token_file: pw"])
+def test_s11_a_password_for_a_broker_elsewhere_is_warned_of_without_tls(
+    folder: Folder, host: str, more: str, is_warned: bool, login: str
+) -> None:
+    for name in ("pw", "ca.pem"):
+        (folder.path / name).write_text("secret")
+        (folder.path / name).chmod(0o600)
+    folder.write(more=f"  - {{{HOME.replace('ha.example', host)}, {login}{more}}}\n")
+    said = [one for one in folder.load().warnings if "in the clear" in str(one)]
+    assert bool(said) is is_warned, said

@@ -1,8 +1,9 @@
-"""YAML as an installer writes it: words stay words, every value has its place, mistakes have a cure."""
+"""YAML as an installer writes it: words stay words, every value has its place, mistakes have a cure, bombs have none (S20)."""
 
 from __future__ import annotations
 
 import contextlib
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -119,3 +120,36 @@ def test_a_tag_or_a_list_as_a_key_constructs_nothing() -> None:
 def test_any_text_gives_a_document_or_problems_and_never_another_error(text: str) -> None:
     with contextlib.suppress(SiteProblems):
         assert isinstance(parse(text, "f.yaml"), Document)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " + "9" * 5000,
+        "a: 0x" + "f" * 5000,
+        "a: 1e999",
+        "a: -" + "9" * 400 + ".0",
+        "? " + "9" * 5000 + "\n: 1e999",
+    ],
+    ids=["digits", "hexadecimal", "infinite", "long", "key"],
+)
+def test_s20_a_number_without_end_is_a_problem_with_its_place(text: str) -> None:
+    problems = parse(text, "site.yaml").problems
+    assert [problem.line for problem in problems] in ([1], [2])
+    assert "too long or too large" in problems[0].wrong
+
+
+def _bomb() -> str:
+    """Nine lists of nine, each of the one before: 3.5 thousand million entries in 400 bytes."""
+    names = "abcdefghi"
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{this}: &{this} [{', '.join([f'*{last}'] * 9)}]" for last, this in pairwise(names)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "text", [_bomb(), "a: &a [*a]", "a: &a {b: *a}", "[" * 5000], ids=["bomb", "itself", "mapping", "deep"]
+)
+def test_s20_aliases_are_counted_as_what_they_stand_for(text: str) -> None:
+    with pytest.raises(SiteProblems, match="nested too deeply or holds too much"):
+        parse(text, "site.yaml")

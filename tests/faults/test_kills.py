@@ -1,4 +1,4 @@
-"""The collector is killed and stopped at random moments while a real broker sends (F1, F16: P1, P5, P19)."""
+"""The collector is killed and stopped at random moments while a real broker sends (F1, F16: P1, P5, P19) (S24)."""
 
 from __future__ import annotations
 

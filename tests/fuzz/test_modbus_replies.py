@@ -1,4 +1,4 @@
-"""Whatever bytes come back, a Modbus exchange gives a reply of the right shape or a WireError, and soon after that the truth."""
+"""S20: whatever bytes come back, a Modbus exchange gives a reply of the right shape or a WireError, and soon the truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""P17: whatever a sensor publishes, its message becomes finite readings or counted rejections, and never an exception."""
+"""P17: whatever a sensor publishes, its message becomes finite readings or counted rejections, and never an exception (S20)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of candidates: added up, bounded, and no trouble to a buffer that an older collector left."""
+"""Rows of candidates: added up, bounded, and no trouble to a buffer that an older collector left (S13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands of staff over the real socket: one effect per key, answered after COMMIT, refused in words."""
+"""Commands of staff over the real socket: one effect per key, answered after COMMIT, refused in words (S18)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What devices say of the time, from payload to interval (P13): a wrong clock is kept as bad, told, and moves nothing."""
+"""What devices say of the time, from payload to interval (P13): a wrong clock is kept as bad, told, and moves nothing (S14)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The judge of our own clock: what it passes on, holds, believes and doubts."""
+"""The judge of our own clock: what it passes on, holds, believes and doubts (S29)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lock files pin by hash and name no host: where packages come from is each machine's own affair."""
+"""Lock files pin by hash and name no host: where packages come from is each machine's own affair (S22)."""
 
 from __future__ import annotations
 

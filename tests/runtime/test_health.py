@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
@@ -60,3 +63,38 @@ def test_any_other_path_names_the_two_there_are(base: str) -> None:
 def test_a_taken_port_is_an_error_of_the_caller(base: str, address: str) -> None:
     with pytest.raises(OSError, match="in use"):
         HealthServer(address, int(base.rpartition(":")[2]), CollectorRegistry(), Health)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/nowhere"])
+def test_s26_no_version_is_told(base: str, path: str) -> None:
+    try:
+        reply = urllib.request.urlopen(base + path, timeout=60)
+    except urllib.error.HTTPError as error:
+        reply = error
+    with reply:
+        assert reply.headers.get_all("server") == ["campus-gateway"]
+        assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+def test_s20_a_client_that_says_a_byte_now_and_then_does_not_hold_the_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runtime.health.DEADLINE_S", 0.2)
+    server = HealthServer("127.0.0.1", 0, CollectorRegistry(), Health)
+    ended = threading.Event()
+
+    def dribble(client: socket.socket) -> None:
+        with suppress(OSError):
+            while not ended.wait(0.02):
+                client.sendall(b"G")
+
+    with socket.create_connection(("127.0.0.1", server.port), 60) as client:
+        thread = threading.Thread(target=dribble, args=(client,))
+        thread.start()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/healthz", timeout=30) as reply:
+                assert reply.status == 200
+        finally:
+            ended.set()
+            thread.join()
+    server.close()

@@ -39,7 +39,7 @@ async def test_the_right_password_is_let_in_and_a_message_arrives(broker: Embedd
 @pytest.mark.parametrize(
     ("username", "password"), [("gateway", "wrong"), ("nobody", "open sesame"), (None, None)]
 )
-async def test_anybody_else_is_refused(
+async def test_s12_anybody_else_is_refused(
     broker: EmbeddedBroker, username: str | None, password: str | None
 ) -> None:
     with pytest.raises(aiomqtt.MqttError):

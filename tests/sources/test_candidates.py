@@ -1,4 +1,4 @@
-"""Strangers on a broker: counted and sampled, bounded, never more."""
+"""Strangers on a broker: counted and sampled, bounded, never more (S13)."""
 
 from __future__ import annotations
 

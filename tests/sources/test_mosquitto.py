@@ -1,4 +1,4 @@
-"""Ingest from mosquitto: sessions, acknowledgements, restarts."""
+"""Ingest from mosquitto: sessions, acknowledgements, restarts (S12)."""
 
 from __future__ import annotations
 

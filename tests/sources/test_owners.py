@@ -1,4 +1,4 @@
-"""A payload that names another device than its topic's is refused."""
+"""A payload that names another device than its topic's is refused (S13)."""
 
 from __future__ import annotations
 

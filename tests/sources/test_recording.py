@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,15 @@ class Wire:
 
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_s19_a_recording_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with Recorder(tmp_path / "traffic.jsonl", 1000, Clock()):
+            assert (tmp_path / "traffic.jsonl").stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
 
 
 async def test_every_exchange_is_a_line_with_its_end(tmp_path: Path) -> None:

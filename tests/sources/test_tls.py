@@ -1,4 +1,4 @@
-"""MQTT over TLS against mosquitto: what is verified, what is said when it is not, and that nothing goes out before."""
+"""MQTT over TLS against mosquitto: what is verified, what is said when it is not, and that nothing goes out before (S12)."""
 
 from __future__ import annotations
 

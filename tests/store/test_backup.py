@@ -1,8 +1,9 @@
-"""S23, F28: a backup is whole or not there; a restore gives the same rows under another epoch."""
+"""S19, S23, F28: a backup is whole or not there; a restore gives the same rows under another epoch."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -29,6 +30,18 @@ def shown(done: int, total: int) -> None:
 def epoch(path: Path) -> str:
     with closing(open_reader(path)) as reader:
         return epoch_of(reader)
+
+
+async def test_s19_buffer_and_backup_and_what_is_restored_are_their_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        history = await damaged.begun(tmp_path / "a", 3)
+        back_up(history.site.buffer_path, tmp_path / "b.db", T0, shown)
+        restore(tmp_path / "b.db", tmp_path / "c.db", T0, replace=False)
+    finally:
+        os.umask(before)
+    for path in (history.site.buffer_path, tmp_path / "b.db", tmp_path / "c.db"):
+        assert path.stat().st_mode & 0o777 == 0o600, path
 
 
 async def test_s23_a_restore_drill_gives_equal_counts_and_a_new_epoch(tmp_path: Path) -> None:

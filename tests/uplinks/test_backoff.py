@@ -13,7 +13,7 @@ def test_a_wait_is_never_long_and_never_nothing(failures: int, seed: int) -> Non
     assert SHORTEST_S <= wait_s(failures, random.Random(seed)) <= LONGEST_S
 
 
-def test_waits_spread_over_the_whole_span() -> None:
+def test_s24_waits_spread_over_the_whole_span() -> None:
     waits = [wait_s(20, random.Random(seed)) for seed in range(500)]
     assert min(waits) < 0.1 * LONGEST_S
     assert max(waits) > 0.9 * LONGEST_S

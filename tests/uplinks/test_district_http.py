@@ -71,7 +71,7 @@ async def test_a_token_file_without_a_key_sends_nothing(tmp_path: Path, content:
         assert front.seen == []
 
 
-async def test_a_key_in_the_clear_stays_on_this_machine(tmp_path: Path) -> None:
+async def test_s11_a_key_in_the_clear_stays_on_this_machine(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text("secret")
     async with DistrictHttp("http://192.0.2.1/v1", str(path)) as wire:
@@ -79,19 +79,19 @@ async def test_a_key_in_the_clear_stays_on_this_machine(tmp_path: Path) -> None:
             await wire.post(b"x", "gzip")
 
 
-async def test_f26_a_redirect_is_an_answer_and_is_not_followed() -> None:
+async def test_s16_f26_a_redirect_is_an_answer_and_is_not_followed() -> None:
     async with answering(canned("302 Found", b"", "text/html", "Location: /elsewhere")) as (wire, front):
         assert (await wire.post(b"x", "gzip")).status == 302
         assert len(front.seen) == 1
 
 
-async def test_f26_a_reply_without_end_is_cut_off() -> None:
+async def test_s20_f26_a_reply_without_end_is_cut_off() -> None:
     endless = b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n" + b"x" * (REPLY_BYTES_MAX + 1)
     async with answering(endless) as (wire, _):
         assert await trouble_of(wire) is Trouble.NOT_A_RECEIPT
 
 
-async def test_f26_a_compressed_bomb_is_never_unpacked() -> None:
+async def test_s20_f26_a_compressed_bomb_is_never_unpacked() -> None:
     bomb = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"
     async with answering(bomb) as (wire, front):
         assert (await wire.post(b"x", "gzip")).body == b"abc"
@@ -137,7 +137,7 @@ async def test_a_server_that_takes_and_never_answers_is_given_up() -> None:
     await server.wait_closed()
 
 
-async def test_a_certificate_nobody_vouches_for_gets_no_data() -> None:
+async def test_s11_a_certificate_nobody_vouches_for_gets_no_data() -> None:
     received = bytearray()
 
     async def no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -152,7 +152,7 @@ async def test_a_certificate_nobody_vouches_for_gets_no_data() -> None:
     assert b"POST" not in received
 
 
-def test_no_code_of_ours_turns_certificate_checks_off() -> None:
+def test_s11_no_code_of_ours_turns_certificate_checks_off() -> None:
     for path in Path("gateway").rglob("*.py"):
         assert not re.search(r"verify\s*=\s*False|CERT_NONE|check_hostname\s*=\s*False", path.read_text()), (
             path

@@ -101,7 +101,7 @@ def test_an_event_has_its_evidence_and_no_end_while_it_lasts() -> None:
     assert json.loads(found["evidence"]) == EPISODE.evidence
 
 
-def test_a_text_is_no_formula_and_a_negative_figure_stays_a_figure() -> None:
+def test_s9_a_text_is_no_formula_and_a_negative_figure_stays_a_figure() -> None:
     labels = {found["point"]: found["label_en"] for found in table(files()["points.csv"])}
     assert labels == {METER: "'=HYPERLINK(1)", "air-101.co2": "CO₂"}
     assert table(files()["intervals-hour.csv"])[0]["low"] == "-1.0"

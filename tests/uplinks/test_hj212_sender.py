@@ -318,3 +318,15 @@ async def test_an_old_revision_sent_again_does_not_overwrite_the_newer_one() -> 
         assert await sender.send(Stretch(0, 1, [first])) == Delivered(())
         assert centre.records()[(MN, "2051", "20261122000000")]["a34004-Avg"] == "50.0"
         assert len(centre.of("2051")) == 1
+
+
+async def test_s19_a_sample_for_support_does_not_tell_the_password(tmp_path: Path) -> None:
+    secret = tmp_path / "pw"
+    secret.write_text("a1b2c3\n")
+    async with hj212_sender(
+        section(1, password_file=str(secret)), speaker(MemoryFeed([], points=dict(QUANTITY)))
+    ) as sender:
+        ((label, raw),) = sender.explain(changes()[0])
+    assert b"a1b2c3" not in raw
+    assert b"PW=******" in raw
+    assert "hidden" in label

@@ -1,4 +1,4 @@
-"""F24, P6: copies of what a gateway sent, kept by something on the way and let go again after newer batches, or in another order.
+"""F24, P6, S14: copies of what a gateway sent, kept by something on the way and let go after newer ones, or in another order.
 
 The bytes are those the shipped uplink put on the wire, signature and all; the district is the shipped one on a real port.
 """

@@ -90,7 +90,7 @@ async def test_a_secret_that_is_none_sends_nothing(tmp_path: Path, content: byte
         assert one.seen == []
 
 
-async def test_a_secret_in_the_clear_stays_on_this_machine(tmp_path: Path) -> None:
+async def test_s11_a_secret_in_the_clear_stays_on_this_machine(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("s")
     verdict = await sent(uplink("http://192.0.2.1:8086", token_file=str(tmp_path / "secret")))
     assert isinstance(verdict, Keep)

@@ -1,5 +1,5 @@
-"""F29 from the first failure to the last record: a district whose certificate or name goes wrong under a running uplink gets no
-byte, staff are told in words what it is, and when the cause is gone everything goes up by itself, once.
+"""F29, S11 from the first failure to the last record: a district whose certificate or name goes wrong under a running uplink gets
+no byte, staff are told in words what it is, and when the cause is gone everything goes up by itself, once.
 
 The district is the shipped one behind TLS with certificates of this test's own authority; the resolver is the system's seam.
 """

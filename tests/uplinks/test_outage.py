@@ -1,4 +1,4 @@
-"""F31: 72 hours of outage of a school with 300 points, drained while life goes on, on virtual time.
+"""F31: 72 hours of outage of a school with 300 points, drained while life goes on, on virtual time (S24).
 
 The buffer, its feed, the loop, the encoder and the district's ``accept`` are the shipped ones; the line between them takes
 0.3 s and 16 kB/s, a small campus uplink. Link up means from the first answer on: before that the gateway is in its back-off.

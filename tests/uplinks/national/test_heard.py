@@ -1,4 +1,4 @@
-"""A centre's XML, read as a stranger's."""
+"""A centre's XML, read as a stranger's (S20)."""
 
 from __future__ import annotations
 

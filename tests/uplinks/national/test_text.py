@@ -1,8 +1,9 @@
-"""What a frame carries: written to the byte as the dialect says, read however it comes, and never more than it may be."""
+"""What a frame carries: written to the byte as the dialect says, read however it comes, and never more than it may be (S20)."""
 
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 import zlib
 
 import pytest
@@ -77,6 +78,20 @@ def test_a_name_the_encoding_has_not_becomes_a_reference() -> None:
 def test_what_is_no_message_is_refused(data: bytes) -> None:
     with pytest.raises(NonsenseFromCentreError):
         text.unpacked(MOHURD, data, SECRET)
+
+
+@pytest.mark.parametrize("is_ciphered", [False, True])
+def test_s20_a_bomb_is_not_unpacked_beyond_a_message(is_ciphered: bool) -> None:
+    bomb = zlib.compress(b"<root>" + bytes(50_000_000) + b"</root>")
+    data = aes(bomb + bytes(-len(bomb) % 16)) if is_ciphered else bomb
+    tracemalloc.start()
+    try:
+        with pytest.raises(NonsenseFromCentreError):
+            text.unpacked(MOHURD, data, SECRET)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 def test_another_secret_gives_nothing() -> None:
