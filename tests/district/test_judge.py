@@ -53,10 +53,43 @@ def test_an_interval_that_cannot_be_true_is_refused(change: dict[str, Any], expe
     assert expected in reason(campus.slot(POINT, 0) | change)
 
 
-@pytest.mark.parametrize("step", ["x", "0", "-1", "NaN", "Infinity"])
-def test_a_step_must_be_a_number_above_zero(step: str) -> None:
+@pytest.mark.parametrize("step", ["x", "0", "-1", "NaN", "Infinity", "1e-999999", "1e999999", "1e-13"])
+def test_a_step_must_be_a_number_that_sums_can_be_rounded_to(step: str) -> None:
     (rejected,) = judged(campus.point(POINT, step=step))
     assert "step" in rejected.reason
+
+
+def test_a_reason_is_short_however_long_what_it_names() -> None:
+    """A receipt that refuses 5,000 records must stay below what a gateway reads."""
+    (rejected,) = judged(campus.point(POINT, step="z" * 100_000))
+    assert len(rejected.reason) <= 200
+
+
+@pytest.mark.parametrize("figure", ["value", "register_start", "register_end", "mean", "low", "high"])
+@pytest.mark.parametrize("huge", [1.1e18, -1e308])
+def test_a_figure_no_meter_can_show_is_refused(figure: str, huge: float) -> None:
+    """Two of 1e308 add up to no number at all, and no page could be made any more."""
+    assert "not a number up to" in reason(campus.slot(POINT, 0) | {figure: huge})
+    assert judged(campus.point(POINT), campus.slot(POINT, 0) | {figure: 1e18 * (1 if huge > 0 else -1)}) == []
+
+
+@pytest.mark.parametrize(
+    "more", [{"area_m2": -5.0}, {"area_m2": 1e-320}, {"quota": {"2026": {"water_m3": 1e-320}}}]
+)
+def test_an_area_or_a_quota_that_nothing_can_be_divided_by_is_refused(more: dict[str, Any]) -> None:
+    (rejected,) = judged(campus.site(**more))
+    assert "is not a number from" in rejected.reason
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "is_refused"),
+    [
+        ("active_energy_import", "MWh", True), ("active_energy_import", "Wh", True), ("active_energy_import", "kwh", False),
+        ("water_volume", "L", True), ("water_volume", "m3", False), ("heat_energy", "kWh", True), ("co2", "ppm", False),
+    ],
+)  # fmt: skip
+def test_a_meter_is_added_up_in_the_unit_of_the_sum_only(quantity: str, unit: str, is_refused: bool) -> None:
+    assert [unit in one.reason for one in judged(campus.point(POINT, quantity, unit))] == [True] * is_refused
 
 
 @pytest.mark.parametrize("timezone", ["Mars/Olympus", "../../etc/passwd", "Asia", "x" * 100])
@@ -71,6 +104,16 @@ def test_an_episode_cannot_end_before_it_starts() -> None:
     assert "ends before" in reason(gap)
 
 
+def test_an_episode_lies_before_2100() -> None:
+    """The first page shows when it began: the end of the year 9999 is no date in Shanghai."""
+    last = 253_402_300_799_999
+    assert "before 2100" in reason(campus.event(start=last))
+    assert "before 2100" in reason(campus.event(end=last))
+    assert "before 2100" in reason(
+        {"kind": "gap", "point": "*", "start": 0, "end": last, "count": 0, "reason": "x"}
+    )
+
+
 def test_the_rest_of_a_batch_is_placed_by_kind() -> None:
     changes = [
         campus.change(seq, body)
@@ -78,3 +121,16 @@ def test_the_rest_of_a_batch_is_placed_by_kind() -> None:
     ]
     effects = sort_out(parse(campus.envelope(changes, 0, 3)), {})
     assert (len(effects.sites), len(effects.points), len(effects.events), effects.rejected) == (1, 1, 1, [])
+
+
+def test_evidence_may_be_nested_but_not_without_end() -> None:
+    def nested(depth: int) -> dict[str, Any]:
+        inner: Any = "x"
+        for _ in range(depth):
+            inner = [inner]
+        return campus.event(evidence={"a": inner, "b": [{}, []]})
+
+    assert judged(nested(60)) == []
+    for depth in (70, 900):  # the reader of the schema still takes 900, what writes it down does not always
+        (rejected,) = judged(nested(depth))
+        assert "nested" in rejected.reason
