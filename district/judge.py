@@ -102,13 +102,17 @@ def _objection(change: ChangeRecord, gateway: str, owners: dict[str, str]) -> st
             return _of_point(body, gateway, owners)
         case SiteBody() as body:
             return _of_site(body)
-        case EventBody() as body if _is_deep(body.evidence):
-            return f"the evidence is nested deeper than {DEPTH_MAX}"
         case EventBody() as body:
-            return _of_time("event", body.start, body.start if body.end is None else body.end)
+            return _of_event(body)
         case GapBody() as body:
             return _of_time("gap", body.start, body.end)
     return None
+
+
+def _of_event(body: EventBody) -> str | None:
+    if _is_deep(body.evidence):
+        return f"the evidence is nested deeper than {DEPTH_MAX}"
+    return _of_time("event", body.start, body.start if body.end is None else body.end)
 
 
 def _is_deep(evidence: object) -> bool:
