@@ -112,7 +112,9 @@ def open_reader(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA busy_timeout=5000")
     except sqlite3.Error as error:
         raise StoreError(f"{path}: cannot read the buffer: {error}") from error
-    with suppress(sqlite3.DatabaseError):  # it looks into the file; what is damaged there the first question finds as well
+    with suppress(
+        sqlite3.DatabaseError
+    ):  # it looks into the file; what is damaged there the first question finds as well
         connection.execute(READER_CACHE)
     return connection
 

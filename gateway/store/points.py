@@ -23,7 +23,9 @@ def register(
     """
     connection.execute("UPDATE point SET in_service = 0")
     told, points = _told_as_parts(connection), list(points)
-    gone = (told or frozenset()) - {point.device for point in points}  # the word of them that is out there stays
+    gone = (told or frozenset()) - {
+        point.device for point in points
+    }  # the word of them that is out there stays
     put_meta(connection, {_PARTS: json.dumps(sorted(parts | gone))})
     return {
         point.name: _register(connection, changes, point, _Role(point.device in parts, told), at)
