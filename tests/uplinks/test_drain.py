@@ -26,8 +26,6 @@ from gateway.place import Content, Leg, Place
 from gateway.uplinks.district_http import DistrictHttp, DistrictSender
 from gateway.uplinks.drain import Drain, run_uplink
 from gateway.uplinks.packing import MAY_NOT_KNOW_ZSTD
-from gateway.uplinks.sender import Stretch
-from gateway.uplinks.verdict import Delivered, Keep, Trouble, Verdict
 from tests.district import campus
 from tests.district.campus import METER
 from tests.uplinks.conftest import IDENTITY, Line
@@ -122,31 +120,6 @@ async def test_p7_f26_no_answer_but_a_receipt_moves_the_cursor(line: Line) -> No
             assert len(feed.errors) == 1, name
             assert await drain.step() == 0.0, name
             assert (feed.cursor, feed.errors, line.effects()) == (turn * 5, [], turn * 5 - 2), name
-
-
-@pytest.mark.parametrize("trouble", [Trouble.NO_ANSWER, Trouble.DAMAGED])
-async def test_a_line_too_slow_for_a_large_batch_gets_smaller_ones_whoever_breaks_off(
-    trouble: Trouble,
-) -> None:
-    class SlowLine:
-        name = "slow"
-
-        def __init__(self) -> None:
-            self.got: list[int] = []
-
-        async def send(self, stretch: Stretch) -> Verdict:
-            if len(stretch.changes) > 1200:
-                return Keep(trouble, "the body did not arrive within 30 s", "")
-            self.got += [change.seq for change in stretch.changes]
-            return Delivered(())
-
-    slow, feed = SlowLine(), MemoryFeed(rows(4000), Place(batch_to=4000))
-    uplink = HttpUplink(id="d", kind="district-http", url="http://127.0.0.1:1/v1", batch_max=4000)
-    drain = Drain(uplink, feed, slow, SelfMovingClock(), random.Random(1))
-    for _ in range(12):
-        if await drain.step() is None:
-            break
-    assert slow.got == list(range(1, 4001))
 
 
 async def test_p8_f26_a_batch_that_is_too_large_is_split_until_it_fits(line: Line) -> None:
