@@ -21,7 +21,6 @@ from district.records import (
     SiteBody,
     StatementBody,
 )
-from district.usage import REPORTED
 
 QUARTER_MS = 15 * 60 * 1000
 FIRST_MS, LAST_MS = 946_684_800_000, 4_102_444_800_000
@@ -31,9 +30,7 @@ FIGURE_MAX = 1e18
 """In the unit of its point. No meter shows more, and a year of such figures still adds up to a number."""
 STEP_MIN, STEP_MAX = Decimal("1e-12"), Decimal("1e12")
 DEPTH_MAX = 64
-STEP_SHOWN_MAX, UNIT_SHOWN_MAX = 40, 40
-UNITS = {one.quantity: one.unit for one in REPORTED.values()}
-"""Figures of meters are added up as they are: in another unit a sum over schools would be wrong and look right."""
+STEP_SHOWN_MAX = 40
 COUNT_MIN, COUNT_MAX = 1e-6, 1e15
 """Of square metres and of what is allotted to a year."""
 
@@ -170,15 +167,8 @@ def _of_point(body: PointBody, gateway: str, owners: dict[str, str]) -> str | No
         return f"step {body.step[:STEP_SHOWN_MAX]!r} is not a decimal number"
     if not step.is_finite() or not STEP_MIN <= step <= STEP_MAX:
         return f"step {body.step[:STEP_SHOWN_MAX]!r} is not a number from {STEP_MIN} to {STEP_MAX}"
-    if body.quantity in UNITS and _plain(body.unit) != _plain(UNITS[body.quantity]):
-        return f"{body.quantity} is added up in {UNITS[body.quantity]}, not in {body.unit[:UNIT_SHOWN_MAX]!r}"
     owner = owners.setdefault(body.point, gateway)
     return None if owner == gateway else f"point {body.point} belongs to gateway {owner}"
-
-
-def _plain(unit: str) -> str:
-    """A unit however it is typed: m3 is m³."""
-    return unit.strip().lower().replace("³", "3")
 
 
 def _of_site(body: SiteBody) -> str | None:

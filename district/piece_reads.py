@@ -16,6 +16,7 @@ from district.months import Day, Month
 from district.pieces import Meter, Piece
 from district.spans import QUARTER_MS
 from district.store.database import Connection, Row
+from district.usage import Commodity
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,16 @@ class Span:
     until: int
 
 
-def meters(connection: Connection, site: str, quantity: str) -> list[Meter]:
-    """The meters whose sum is the school's: those that are no part of another."""
+def meters(connection: Connection, site: str, commodity: Commodity) -> list[Meter]:
+    """The meters whose sum is the school's: those that are no part of another. One that counts in another unit is not among
+    them: added up as it is, a sum would be wrong and look right."""
     found = connection.rows(
-        "SELECT point, step, first_at FROM point WHERE site_id = ? AND quantity = ? AND role = 'total'"
+        "SELECT unit, point, step, first_at FROM point WHERE site_id = ? AND quantity = ? AND role = 'total'"
         " AND value_kind = 'counter' ORDER BY point",
         site,
-        quantity,
+        commodity.quantity,
     )
-    return [Meter(*row) for row in found]
+    return [Meter(*row) for unit, *row in found if commodity.is_in(unit)]
 
 
 def cover(

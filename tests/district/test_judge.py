@@ -81,17 +81,6 @@ def test_an_area_or_a_quota_that_nothing_can_be_divided_by_is_refused(more: dict
     assert "is not a number from" in rejected.reason
 
 
-@pytest.mark.parametrize(
-    ("quantity", "unit", "is_refused"),
-    [
-        ("active_energy_import", "MWh", True), ("active_energy_import", "Wh", True), ("active_energy_import", "kwh", False),
-        ("water_volume", "L", True), ("water_volume", "m3", False), ("heat_energy", "kWh", True), ("co2", "ppm", False),
-    ],
-)  # fmt: skip
-def test_a_meter_is_added_up_in_the_unit_of_the_sum_only(quantity: str, unit: str, is_refused: bool) -> None:
-    assert [unit in one.reason for one in judged(campus.point(POINT, quantity, unit))] == [True] * is_refused
-
-
 @pytest.mark.parametrize("timezone", ["Mars/Olympus", "../../etc/passwd", "Asia", "x" * 100])
 def test_a_time_zone_must_be_known(timezone: str) -> None:
     (rejected,) = judged(campus.site(timezone=timezone))
