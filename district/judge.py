@@ -5,11 +5,11 @@ The schema has been checked; here are the rules that need more than one field or
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from district.condemned import REASON_MAX
 from district.contract import Rejected
 from district.records import (
     Batch,
@@ -25,6 +25,14 @@ from district.records import (
 QUARTER_MS = 15 * 60 * 1000
 FIRST_MS, LAST_MS = 946_684_800_000, 4_102_444_800_000
 """2000 and 2100: an interval outside was never measured. It also bounds the months a table may be divided into."""
+
+FIGURE_MAX = 1e18
+"""In the unit of its point. No meter shows more, and a year of such figures still adds up to a number."""
+STEP_MIN, STEP_MAX = Decimal("1e-12"), Decimal("1e12")
+DEPTH_MAX = 64
+STEP_SHOWN_MAX = 40
+COUNT_MIN, COUNT_MAX = 1e-6, 1e15
+"""Of square metres and of what is allotted to a year."""
 
 
 @dataclass(slots=True)
@@ -61,7 +69,7 @@ def sort_out(batch: Batch, owners: dict[str, str]) -> Effects:
     for change in batch.changes:
         reason = _objection(change, batch.gateway, owners)
         if reason:
-            effects.rejected.append(Rejected(seq=change.seq, reason=reason))
+            effects.rejected.append(Rejected(seq=change.seq, reason=reason[:REASON_MAX]))
         else:
             _place(change, effects)
     return effects
@@ -91,11 +99,38 @@ def _objection(change: ChangeRecord, gateway: str, owners: dict[str, str]) -> st
             return _of_point(body, gateway, owners)
         case SiteBody() as body:
             return _of_site(body)
-        case EventBody() as body if body.end is not None and body.end < body.start:
-            return "the event ends before it starts"
-        case GapBody() as body if body.end < body.start:
-            return "the gap ends before it starts"
+        case EventBody() as body:
+            return _of_event(body)
+        case GapBody() as body:
+            return _of_time("gap", body.start, body.end)
     return None
+
+
+def _of_event(body: EventBody) -> str | None:
+    if _is_deep(body.evidence):
+        return f"the evidence is nested deeper than {DEPTH_MAX}"
+    return _of_time("event", body.start, body.start if body.end is None else body.end)
+
+
+def _is_deep(evidence: object) -> bool:
+    """Whether writing it down could end in a RecursionError, which would hold its batch up for ever."""
+    level = [evidence]
+    for _ in range(DEPTH_MAX):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _of_time(what: str, start: int, end: int) -> str | None:
+    if end < start:
+        return f"the {what} ends before it starts"
+    return None if end < LAST_MS else f"the {what} does not lie before 2100"
 
 
 def _of_interval(body: IntervalBody, gateway: str, owners: dict[str, str]) -> str | None:
@@ -115,8 +150,8 @@ def _of_interval(body: IntervalBody, gateway: str, owners: dict[str, str]) -> st
 
 def _of_figures(body: IntervalBody) -> str | None:
     for figure in (body.value, body.register_start, body.register_end, body.mean, body.low, body.high):
-        if figure is not None and not math.isfinite(figure):
-            return "a figure is not a finite number"
+        if figure is not None and not abs(figure) <= FIGURE_MAX:
+            return f"a figure is not a number up to {FIGURE_MAX:g}"
     # Only a counter has a value, and a correction of it is the whole new figure. Virtual points are never sent.
     if body.value is not None and body.value < 0:
         return "a counter's interval counts less than nothing"
@@ -132,9 +167,9 @@ def _of_point(body: PointBody, gateway: str, owners: dict[str, str]) -> str | No
     try:
         step = Decimal(body.step)
     except InvalidOperation:
-        return f"step {body.step!r} is not a decimal number"
-    if not step.is_finite() or step <= 0:
-        return f"step {body.step!r} is not above 0"
+        return f"step {body.step[:STEP_SHOWN_MAX]!r} is not a decimal number"
+    if not step.is_finite() or not STEP_MIN <= step <= STEP_MAX:
+        return f"step {body.step[:STEP_SHOWN_MAX]!r} is not a number from {STEP_MIN} to {STEP_MAX}"
     owner = owners.setdefault(body.point, gateway)
     return None if owner == gateway else f"point {body.point} belongs to gateway {owner}"
 
@@ -144,9 +179,9 @@ def _of_site(body: SiteBody) -> str | None:
         ZoneInfo(body.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return f"time zone {body.timezone!r} is not known"
-    if body.area_m2 is not None and not math.isfinite(body.area_m2):
-        return "the area is not a finite number"
+    if body.area_m2 and not COUNT_MIN <= body.area_m2 <= COUNT_MAX:
+        return f"the area is not a number from {COUNT_MIN:g} to {COUNT_MAX:g}"
     allotted = [value for year in body.quota.values() for value in (year.electricity_kwh, year.water_m3)]
-    if not all(value is None or math.isfinite(value) for value in allotted):
-        return "a quota is not a finite number"
+    if not all(value is None or COUNT_MIN <= value <= COUNT_MAX for value in allotted):
+        return f"a quota is not a number from {COUNT_MIN:g} to {COUNT_MAX:g}"
     return None

@@ -74,7 +74,8 @@ def _days(month: Month, zone: ZoneInfo) -> tuple[Day, ...]:
     first = month.first
     dates = [first + timedelta(days=n) for n in range((month.next.first - first).days + 1)]
     bounds = [midnight(one, zone) for one in dates]
-    return tuple(Day(*three) for three in zip(dates[:-1], bounds, bounds[1:], strict=False))
+    days = (Day(*three) for three in zip(dates[:-1], bounds, bounds[1:], strict=False))
+    return tuple(day for day in days if day.start < day.end)  # Samoa left out 30 December 2011
 
 
 @lru_cache(maxsize=4096)

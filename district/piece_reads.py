@@ -6,18 +6,17 @@ from the parts that are.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from district.longer import NAMED_MAX, Longer, known_better, longer, marks
 from district.months import Day, Month
 from district.pieces import Meter, Piece
 from district.spans import QUARTER_MS
 from district.store.database import Connection, Row
-
-NAMED_MAX = 40
-"""More points than this are read by the stretch of their key and not one by one."""
+from district.usage import Commodity
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +28,16 @@ class Span:
     until: int
 
 
-def meters(connection: Connection, site: str, quantity: str) -> list[Meter]:
-    """The meters whose sum is the school's: those that are no part of another."""
+def meters(connection: Connection, site: str, commodity: Commodity) -> list[Meter]:
+    """The meters whose sum is the school's: those that are no part of another. One that counts in another unit is not among
+    them: added up as it is, a sum would be wrong and look right."""
     found = connection.rows(
-        "SELECT point, step, first_at FROM point WHERE site_id = ? AND quantity = ? AND role = 'total'"
+        "SELECT unit, point, step, first_at FROM point WHERE site_id = ? AND quantity = ? AND role = 'total'"
         " AND value_kind = 'counter' ORDER BY point",
         site,
-        quantity,
+        commodity.quantity,
     )
-    return [Meter(*row) for row in found]
+    return [Meter(*row) for unit, *row in found if commodity.is_in(unit)]
 
 
 def cover(
@@ -49,17 +49,28 @@ def cover(
         return found
     known = {meter.point: meter for meter in points}
     whole = [month for month in span.months if month.end(span.zone) <= span.until] if by_month else []
-    have: set[tuple[str, int]] = set()
-    for piece in _intervals(connection, site, known, "month", [month.start(span.zone) for month in whole]):
-        found[piece.point].append(piece)
-        have.add((piece.point, piece.start))
-    for point, pieces in _by_day(connection, site, known, _lacking(known, span, have)).items():
-        found[point] += pieces
+    bounds = {month.start(span.zone): month.end(span.zone) for month in whole}
+    months = longer(connection, site, known, "month", bounds)
+    for (point, _), piece in months.sure.items():
+        found[point].append(piece)
+    parts = _by_day(connection, site, known, _lacking(known, span, months.sure.keys()))
+    for point, pieces in parts.items():
+        found[point] += _chosen(point, pieces, months, bounds)
     return found
 
 
+def _chosen(point: str, parts: list[Piece], months: Longer, bounds: Mapping[int, int]) -> list[Piece]:
+    """The parts, but of a month of which they tell less than the interval in doubt does."""
+    chosen = parts
+    for (name, start), piece in months.in_doubt.items():
+        inside = [one for one in parts if start <= one.start < bounds[start]] if name == point else []
+        if name == point and known_better(piece, inside):
+            chosen = [piece, *(one for one in chosen if one not in inside)]
+    return chosen
+
+
 def _lacking(
-    known: Mapping[str, Meter], span: Span, have: set[tuple[str, int]]
+    known: Mapping[str, Meter], span: Span, have: AbstractSet[tuple[str, int]]
 ) -> list[tuple[Day, list[str]]]:
     """The days, begun by ``until``, that no month stands for, and the points that lack them."""
     lacking: list[tuple[Day, list[str]]] = []
@@ -76,21 +87,25 @@ def _lacking(
 def _by_day(
     connection: Connection, site: str, known: Mapping[str, Meter], lacking: list[tuple[Day, list[str]]]
 ) -> dict[str, list[Piece]]:
-    found: dict[str, list[Piece]] = defaultdict(list)
-    asked = {name: known[name] for _, names in lacking for name in names}
-    starts = [day.start for day, _ in lacking]
-    days = {(one.point, one.start): one for one in _intervals(connection, site, asked, "day", starts)}
+    found: dict[str, list[Piece]] = {name: [] for _, names in lacking for name in names}
+    asked = {name: known[name] for name in found}
+    days = longer(connection, site, asked, "day", {day.start: day.end for day, _ in lacking})
     newest = _newest_slot(connection, site)
     for day, names in lacking:
         rest: list[Meter] = []
         for name in names:
-            piece = days.get((name, day.start))
+            piece = days.sure.get((name, day.start))
             if piece is not None:
                 found[name].append(piece)
             elif _may_have(known[name], day, newest):
                 rest.append(known[name])
-        for piece in quarters(connection, site, rest, day.start, day.end):
-            found[piece.point].append(piece)
+        parts = {one.point: one for one in quarters(connection, site, rest, day.start, day.end)}
+        for name in names:
+            piece, part = days.in_doubt.get((name, day.start)), parts.get(name)
+            if piece is not None and known_better(piece, [part] if part else []):
+                part = piece
+            if part is not None:
+                found[name].append(part)
     return found
 
 
@@ -103,35 +118,6 @@ def _may_have(meter: Meter, day: Day, newest: int) -> bool:
     return meter.first_at is not None and meter.first_at < day.end and day.start <= newest
 
 
-def _intervals(
-    connection: Connection, site: str, known: Mapping[str, Meter], period: str, starts: Sequence[int]
-) -> list[Piece]:
-    """The intervals with these starts that have a figure."""
-    if not starts or not known:
-        return []
-    one_by_one = len(known) <= NAMED_MAX
-    points = f" AND point IN ({_marks(known)})" if one_by_one else ""
-    rows = connection.rows(
-        'SELECT point, start, "end", share, value, mean, low, high, register_start, register_end, content FROM interval'
-        f" WHERE site_id = ? AND period = ? AND start IN ({_marks(starts)}){points}"
-        " AND (value IS NOT NULL OR mean IS NOT NULL)",
-        site, period, *starts, *(known if one_by_one else ()),
-    )  # fmt: skip
-    return [_piece(known[row[0]], row) for row in rows if row[0] in known]
-
-
-def _piece(meter: Meter, row: Row) -> Piece:
-    point, start, end, share, value, mean, low, high, begin, done, content = row
-    measured = share * (end - start)
-    # A meter that came in the middle of the stretch was not due before.
-    known = end - start if meter.is_counter else measured
-    if meter.is_counter and meter.first_at is not None and meter.first_at > start:
-        known = max(0, end - meter.first_at)
-    return Piece(
-        point, start, end, known, min(measured, known), value, mean, low, high, begin, done, content == "estimated"
-    )  # fmt: skip
-
-
 def quarters(connection: Connection, site: str, points: Sequence[Meter], start: int, end: int) -> list[Piece]:
     """One piece for each point that has known quarter-hours inside [start, end)."""
     if not points:
@@ -139,7 +125,7 @@ def quarters(connection: Connection, site: str, points: Sequence[Meter], start: 
     known = {meter.point: meter for meter in points}
     if len(known) <= NAMED_MAX:
         starts = range(start, end, QUARTER_MS)
-        where = f"start IN ({_marks(starts)}) AND point IN ({_marks(known)})"
+        where = f"start IN ({marks(starts)}) AND point IN ({marks(known)})"
         rows = connection.rows(_SUMS.format(where=where), site, *starts, *known, site, site)
     else:
         rows = connection.rows(_SUMS.format(where="start >= ? AND start < ?"), site, start, end, site, site)
@@ -169,7 +155,3 @@ def _sum(meter: Meter, row: Row) -> Piece:
     return Piece(
         point, first, last + QUARTER_MS, known, min(measured, known), value, mean, low, high, begin, done, estimated > 0
     )  # fmt: skip
-
-
-def _marks(values: Iterable[object]) -> str:
-    return ", ".join("?" for _ in values)

@@ -81,7 +81,7 @@ def consumption(
     connection: Connection, who: Who, commodity: Commodity, month: Month, due_to: int
 ) -> Consumption:
     """A month and its year to date of the school's meters of one commodity."""
-    zone, found = who.zone, meters(connection, who.site, commodity.quantity)
+    zone, found = who.zone, meters(connection, who.site, commodity)
     months = [one for one in of_year(month.year) if one <= month]
     pieces = cover(connection, who.site, found, Span(months, zone, due_to))
     end = max(min(month.end(zone), due_to), months[0].start(zone))
@@ -98,7 +98,7 @@ def consumption(
 
 def used_today(connection: Connection, who: Who, commodity: Commodity, now_ms: int) -> Use:
     """The school's own day as far as it has come, from the same pieces as its month."""
-    zone, found, due_to = who.zone, meters(connection, who.site, commodity.quantity), settled(now_ms)
+    zone, found, due_to = who.zone, meters(connection, who.site, commodity), settled(now_ms)
     pieces = cover(connection, who.site, found, Span([month_of(now_ms, zone)], zone, due_to), by_month=False)
     midnight = _midnight(now_ms, zone)
     return use(found, pieces, commodity.unit, midnight, max(midnight, due_to))

@@ -29,6 +29,14 @@ class Commodity:
     quota: str
     digits: int
 
+    def is_in(self, unit: str) -> bool:
+        """Whether figures in this unit, however it is typed (m3 is m³), may be added to those of the commodity."""
+        return _plain(unit) == _plain(self.unit)
+
+
+def _plain(unit: str) -> str:
+    return unit.strip().lower().replace("³", "3")
+
 
 ELECTRICITY = Commodity("electricity", "active_energy_import", "kWh", "electricity_kwh", 1)
 WATER = Commodity("water", "water_volume", "m³", "water_m3", 2)

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from district.figures import on_step
 from district.pieces import PointSum, exact
+from district.usage import ELECTRICITY
 
 ITEMS = ("A", "B", "C", "D")
 """分项 of electricity after the 2008 guideline; the third character of an energy code such as 01B00."""
@@ -206,7 +207,8 @@ def items_of(points: Sequence[PointLine]) -> Items:
     energy = [
         point
         for point in points
-        if point.quantity == "active_energy_import"
+        if point.quantity == ELECTRICITY.quantity
+        and ELECTRICITY.is_in(point.unit)
         and point.value_kind == "counter"
         and point.sums.value is not None
     ]

@@ -1,24 +1,21 @@
-"""One school's month: completeness of each day, daily statements, points with their registers, gaps, events. SQL only."""
+"""One school's month: completeness of each day, points with their registers, gaps, events. SQL only."""
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Sequence
 
 from district.figures import due_slots
 from district.months import Day, Month
-from district.pages.month_page import DayLine, EventLine, GapLine, PointLine, Statement, StatementDay
+from district.pages.month_page import DayLine, EventLine, GapLine, PointLine
 from district.piece_reads import Span, cover
 from district.pieces import Meter, fold
 from district.school_line import Who
 from district.school_reads import NO_ALARM, first_starts
-from district.store.database import Connection, Row
+from district.store.database import Connection
 
 EVENTS_MAX, GAPS_MAX = 100, 200
-STATED_AFTER_MS = 30 * 60 * 1000
-"""A gateway makes a day's statement at 00:10 of the next; it should be here by 00:30."""
 
 
 def day_lines(connection: Connection, site: str, days: Sequence[Day], due_to: int) -> list[DayLine]:
@@ -39,33 +36,6 @@ def day_lines(connection: Connection, site: str, days: Sequence[Day], due_to: in
         DayLine(day.date, due_slots(firsts, day.start, min(day.end, max(day.start, due_to))), *counts)
         for day, counts in zip(days, sums, strict=True)
     ]
-
-
-def statement_days(connection: Connection, who: Who, days: Sequence[Day], now_ms: int) -> list[StatementDay]:
-    """Each day of a month with the statements of it. A gateway owes one for each day since its first data."""
-    rows = connection.rows(
-        "SELECT day, gateway_id, points, slots_due, slots_measured, slots_estimated, slots_missing, events_opened"
-        " FROM statement WHERE site_id = ? AND day >= ? AND day <= ? ORDER BY day, gateway_id",
-        who.site,
-        days[0].date.isoformat(),
-        days[-1].date.isoformat(),
-    )
-    found: dict[str, list[Statement]] = defaultdict(list)
-    for day, *rest in rows:
-        found[day].append(Statement(*rest))
-    since = connection.rows(
-        "SELECT gateway_id, min(first_at) FROM point WHERE site_id = ? AND first_at IS NOT NULL GROUP BY gateway_id"
-        " ORDER BY gateway_id",
-        who.site,
-    )
-    return [_statement_day(day, found[day.date.isoformat()], since, now_ms) for day in days]
-
-
-def _statement_day(day: Day, found: list[Statement], since: Sequence[Row], now_ms: int) -> StatementDay:
-    is_due = now_ms >= day.end + STATED_AFTER_MS
-    stated = {one.gateway for one in found}
-    owed = [gateway for gateway, first in since if first < day.end and gateway not in stated]
-    return StatementDay(day.date, tuple(found), tuple(owed) if is_due else (), is_over=is_due)
 
 
 _DESCRIBED = ("device", "space", "quantity", "unit", "energy_code", "role", "label_zh", "label_en")

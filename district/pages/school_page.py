@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from district import reads, school_reads
 from district.figures import GatewayRow, Incident
 from district.months import Month
-from district.pages import month_reads
+from district.pages import month_reads, statement_reads
 from district.pages.month_page import (
     CodeTotal,
     DayLine,
@@ -62,7 +62,7 @@ def school_page(connection: Connection, site: str, month: Month | None, now_ms: 
         days=list(
             zip(
                 month_reads.day_lines(connection, site, days, line.due_to),
-                month_reads.statement_days(connection, line.who, days, now_ms),
+                statement_reads.statement_days(connection, line.who, days, now_ms),
                 strict=True,
             )
         ),

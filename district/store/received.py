@@ -29,14 +29,20 @@ def is_fenced(connection: Connection, batch: Batch) -> bool | None:
 
 
 def begin_epoch(connection: Connection, batch: Batch, at: int) -> None:
-    """The batch's epoch is the gateway's own from now on; every other one is closed."""
-    connection.run(
+    """The batch's epoch is the gateway's own from now on; every other one is closed. Its buffer may number revisions from 1
+    again, so the next description of the school and of each of the gateway's points counts, whatever the last one had come to."""
+    closed = connection.run(
         "UPDATE epoch SET fenced_at = ? WHERE site_id = ? AND gateway_id = ? AND fenced_at IS NULL",
         at,
         batch.site,
         batch.gateway,
     )
     connection.run("INSERT INTO epoch VALUES (?, ?, ?, ?, NULL)", *_feed(batch), at)
+    if closed:
+        connection.run("UPDATE site SET revision = 0 WHERE site_id = ?", batch.site)
+        connection.run(
+            "UPDATE point SET revision = 0 WHERE site_id = ? AND gateway_id = ?", batch.site, batch.gateway
+        )
 
 
 def digest_of(connection: Connection, batch: Batch) -> str | None:

@@ -145,6 +145,8 @@ def resend(site: Path, begin: str, end: str, name: str | None, user: str | None)
     after, to_seq = asyncio.run(_stretch(loaded, begin, end))
     answer = _asked(loaded, "resend", one.id, {"after_seq": after, "to_seq": to_seq}, user)
     click.echo(f"{one.id}: 等待补传 waiting again: {answer['waiting']} changes, {after + 1} to {to_seq}")
+    if answer["told_again"]:
+        click.echo(f"{one.id}: 重新上报被拒记录 refused records told again: {answer['told_again']}")
 
 
 @uplink.command()

@@ -9,10 +9,12 @@ from typing import Any
 
 from edge_config.site import LoadedSite
 from edge_config.uplinks import Uplink
+from gateway.book.accounts import Accounts
 from gateway.control.protocol import Command
 from gateway.door.ingest import Door
 from gateway.errors import ControlError
-from gateway.store import bodies, events, uplinks
+from gateway.store import bodies, changes, events, uplinks
+from gateway.store.changes import ChangeLog
 from runtime.clock import Clock
 
 Handler = Callable[[Command], Awaitable[dict[str, Any]]]
@@ -29,16 +31,15 @@ def uplink_handlers(site: LoadedSite, door: Door, clock: Clock) -> Mapping[str, 
 
         return handle
 
-    def resend(connection: sqlite3.Connection, command: Command) -> dict[str, Any]:
-        """补传: the changes (after_seq, to_seq] wait once more, as far as they were delivered."""
-        uplink = _uplink(site, command.subject)
-        after, to_seq = (_seq(command, key) for key in ("after_seq", "to_seq"))
-        if after >= to_seq:
-            raise ControlError(
-                f"没有要补传的数据; there is nothing to send again from {after + 1} to {to_seq}"
+    async def resend(command: Command) -> dict[str, Any]:
+        now = clock.now_ms()
+
+        def work(connection: sqlite3.Connection, accounts: Accounts) -> dict[str, Any]:
+            return _once(
+                connection, command, now, lambda c, asked: _resend(site, c, asked, accounts.log, now)
             )
-        count = uplinks.again(connection, uplink.id, [(after, to_seq)], lanes=uplink.lanes)
-        return {"uplink": uplink.id, "after_seq": after, "to_seq": to_seq, "waiting": count}
+
+        return await door.execute(work)
 
     def pause(connection: sqlite3.Connection, command: Command) -> dict[str, Any]:
         return _paused(connection, _uplink(site, command.subject), is_paused=True)
@@ -54,7 +55,25 @@ def uplink_handlers(site: LoadedSite, door: Door, clock: Clock) -> Mapping[str, 
         return await door.begin_epoch(lambda c, renew: _once(c, command, now, lambda *_: {"epoch": renew()}))
 
     return {
-        "resend": kept(resend), "pause_uplink": kept(pause), "resume_uplink": kept(resume), "new_epoch": new_epoch,
+        "resend": resend, "pause_uplink": kept(pause), "resume_uplink": kept(resume), "new_epoch": new_epoch,
+    }  # fmt: skip
+
+
+def _resend(
+    site: LoadedSite, connection: sqlite3.Connection, command: Command, log: ChangeLog, now: int
+) -> dict[str, Any]:
+    """补传: the changes (after_seq, to_seq] wait once more, as far as they were delivered, and what was refused of them is told
+    again: a point that was moved to this gateway since, or a school it did not know, is no reason any more."""
+    uplink = _uplink(site, command.subject)
+    after, to_seq = (_seq(command, key) for key in ("after_seq", "to_seq"))
+    if after >= to_seq:
+        raise ControlError(f"没有要补传的数据; there is nothing to send again from {after + 1} to {to_seq}")
+    count = uplinks.again(connection, uplink.id, [(after, to_seq)], lanes=uplink.lanes)
+    refused = uplinks.take_refused(connection, uplink.id, after, to_seq)
+    changes.append_again(connection, log, refused, now)
+    log.flush(connection)
+    return {
+        "uplink": uplink.id, "after_seq": after, "to_seq": to_seq, "waiting": count, "told_again": len(refused),
     }  # fmt: skip
 
 

@@ -134,7 +134,7 @@ class BufferFeed(FeedReader):
         def work(connection: sqlite3.Connection, accounts: Accounts) -> Sequence[Range]:
             held, refused = outcome.held, outcome.refused
             missing = [] if held is None else shortfall.missing(connection, uplink, leg, held)
-            again = [seq for seq, _ in refused] if changes.descriptions_in(connection, missing) else []
+            again = [seq for seq, _ in refused] if shortfall.descriptions(connection, uplink, missing) else []
             uplinks.delivered(
                 connection, uplink, leg, outcome.count - len(again), [] if again else refused, now,
                 by_receipt=outcome.by_receipt,

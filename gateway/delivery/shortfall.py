@@ -26,13 +26,21 @@ def missing(connection: sqlite3.Connection, uplink: str, leg: Leg, held: Held) -
     return places.missing(places.delivered(now, leg), held.ranges, is_cut_off=held.is_cut_off)
 
 
+def descriptions(connection: sqlite3.Connection, uplink: str, missing: Sequence[Range]) -> list[int]:
+    """The changes with which a district that lacks ``missing`` is told what our points are. Those of an earlier epoch too: under
+    this one's name it never had them, and has forgotten what it had."""
+    if not missing:
+        return []
+    return changes.descriptions_in(connection, sorted([*missing, *uplinks.state(connection, uplink).voids]))
+
+
 def resend(
     connection: sqlite3.Connection, log: ChangeLog, uplink: str, missing: Sequence[Range], refused: Sequence[int], now: int
 ) -> None:  # fmt: skip
     """Let ``missing`` wait once more. Where the district has forgotten what our points are it is told again at once, and after
     that what it ``refused`` for not knowing. Runs inside a transaction."""
+    told = descriptions(connection, uplink, missing)
     uplinks.again(connection, uplink, missing)
-    told = changes.descriptions_in(connection, missing)
     changes.append_again(connection, log, [*told, *refused], now)
     kept_from = _kept_from(connection)
     for low, high in missing:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from edge_config.schema import SiteFile
 from gateway.model import Point
@@ -20,12 +22,39 @@ def register(
     step changed keeps its id only when nothing was stored under the old one: see ``StepChangedError`` in accounts.
     """
     connection.execute("UPDATE point SET in_service = 0")
-    return {point.name: _register(connection, changes, point, point.device in parts, at) for point in points}
+    told, points = _told_as_parts(connection), list(points)
+    gone = (told or frozenset()) - {
+        point.device for point in points
+    }  # the word of them that is out there stays
+    put_meta(connection, {_PARTS: json.dumps(sorted(parts | gone))})
+    return {
+        point.name: _register(connection, changes, point, _Role(point.device in parts, told), at)
+        for point in points
+    }
 
 
-def _register(
-    connection: sqlite3.Connection, changes: ChangeLog, point: Point, is_part: bool, at: int
-) -> int:
+_PARTS = "parts"
+
+
+def _told_as_parts(connection: sqlite3.Connection) -> frozenset[str] | None:
+    """The devices last described as parts; None in a buffer of a version that kept no word of it."""
+    kept = meta(connection, _PARTS)
+    return None if kept is None else frozenset(json.loads(kept))
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """Whether a device's counters are in another's already, and which devices were told so before."""
+
+    is_part: bool
+    told: frozenset[str] | None
+
+    def is_told(self, device: str) -> bool:
+        """A district that goes by an older word adds a meter up beside the one that it is a part of."""
+        return self.told is not None and (device in self.told) == self.is_part
+
+
+def _register(connection: sqlite3.Connection, changes: ChangeLog, point: Point, role: _Role, at: int) -> int:
     fields = (
         point.device, point.space, point.quantity, point.unit, point.kind.value, str(point.step),
         point.expected_interval_s, point.energy_code, point.label_zh, point.label_en,
@@ -35,9 +64,10 @@ def _register(
         " label_en FROM point WHERE name = ?",
         (point.name,),
     ).fetchone()
-    revision = 1 if known is None else known[1] + (known[2:] != fields)
-    if known is None or revision != known[1]:
-        body = bodies.point(point, "part" if is_part else "total")
+    is_new_word = known is None or known[2:] != fields or not role.is_told(point.device)
+    revision = 1 if known is None else known[1] + is_new_word
+    if is_new_word:
+        body = bodies.point(point, "part" if role.is_part else "total")
         changes.append("point", f"point/{point.name}", revision, at, body)
     if known is None:
         return int(

@@ -121,6 +121,16 @@ def delivered(
     _forget_sent(connection, uplink, at)
 
 
+def take_refused(connection: sqlite3.Connection, uplink: str, after_seq: int, to_seq: int) -> list[int]:
+    """The changes of (after_seq, to_seq] that were refused for ever and are still in the feed, in order; they are dead letters no
+    more. Whoever takes them tells them again, under new numbers: a receiver takes no second effect from the old ones."""
+    found = connection.execute(
+        "DELETE FROM dead_letter WHERE uplink = ? AND seq > ? AND seq <= ? AND seq IN (SELECT seq FROM change) RETURNING seq",
+        (uplink, after_seq, to_seq),
+    )
+    return sorted(int(seq) for (seq,) in found)
+
+
 def skip(connection: sqlite3.Connection, uplink: str, leg: Leg) -> None:
     """Pass a stretch the uplink's filter leaves empty."""
     now = state(connection, uplink)

@@ -31,6 +31,8 @@ from runtime.clock import Clock
 POISON_REASON_MAX = 500
 AGAIN_S = 600.0
 """What a receiver lost is sent again once in so long: one that never says that it has it causes no storm."""
+CUT_OFF = frozenset({Trouble.NO_ANSWER, Trouble.DAMAGED})
+"""What becomes of a body that a slow line does not end in time: we break off, or a district does and calls it damaged."""
 FENCES = frozenset({Trouble.FENCED, Trouble.CLONED})
 
 
@@ -156,7 +158,7 @@ class Drain:
             case Delivered(refused, held):
                 await self._delivered(leg, Outcome(count, refused, held=held))
             case Keep() as keep:
-                if keep.trouble is Trouble.NO_ANSWER and count > BATCH_START:
+                if keep.trouble in CUT_OFF and count > BATCH_START:
                     self._sizes.too_large(count)
                     await self._halve(leg, stretch, keep.message)
                 return await self._keep(leg, keep)

@@ -19,6 +19,9 @@ from gateway.uplinks.records import IntervalRecord, records_of
 from gateway.uplinks.verdict import Keep, Reply, Trouble
 
 NS_PER_MS = 1_000_000
+STATEMENTS_MAX = 500
+"""In one query. 1.x answers each with some 20 bytes, and no answer is read past 64 KiB: those to all rows of a large batch would
+hold it up for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +55,22 @@ def taken_back(uplink: LineProtocolUplink, site: str, changes: Sequence[Change])
 
 
 def requests(uplink: LineProtocolUplink, rows: Sequence[TakenBack]) -> list[Request]:
-    """One InfluxQL query of 1.x, or a delete of 2.x for each row."""
+    """InfluxQL queries of 1.x, or a delete of 2.x for each row."""
     base = uplink.url.rstrip("/")
     if not rows:
         return []
     if uplink.db is not None:
-        body = urlencode({"db": uplink.db, "q": ";".join(_influxql(row) for row in rows)}).encode()
-        return [Request(f"{base}/query", "application/x-www-form-urlencoded", body, len(rows))]
+        return [
+            _query(base, uplink.db, part)
+            for part in (rows[at : at + STATEMENTS_MAX] for at in range(0, len(rows), STATEMENTS_MAX))
+        ]
     url = f"{base}/api/v2/delete?{urlencode({'org': uplink.org, 'bucket': uplink.bucket})}"
     return [Request(url, "application/json", _predicate(row), 1) for row in rows]
+
+
+def _query(base: str, db: str, rows: Sequence[TakenBack]) -> Request:
+    body = urlencode({"db": db, "q": ";".join(_influxql(row) for row in rows)}).encode()
+    return Request(f"{base}/query", "application/x-www-form-urlencoded", body, len(rows))
 
 
 def _influxql(row: TakenBack) -> str:

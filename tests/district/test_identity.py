@@ -157,3 +157,27 @@ def test_a_gateway_that_is_not_enrolled_has_no_effect(store: Database) -> None:
     with pytest.raises(Refusal, match="not enrolled"):
         accept(store, batch(CHANGES, 0, 10, gateway="gw-9"), NOW)
     assert rows(store, "SELECT count(*) FROM epoch") == [(0,)]
+
+
+def test_what_a_renewed_buffer_says_of_school_and_points_counts_though_it_numbers_from_one(
+    store: Database,
+) -> None:
+    told = [campus.site(students=900), campus.point(METER)]
+    for revision in (1, 2, 3):
+        seq = 2 * revision
+        accept(store, batch(numbered(told, seq - 2, revision), seq - 2, seq), NOW)
+    fresh = [campus.site(students=1000), campus.point(METER, role="part")]
+    accept(store, batch(numbered(fresh), 0, 2, epoch="e-2"), NOW + 1)
+    assert rows(store, "SELECT students, revision FROM site") == [(1000, 1)]
+    assert rows(store, "SELECT role, revision FROM point") == [("part", 1)]
+    accept(store, batch(numbered(told[:1], 2), 2, 3, epoch="e-2"), NOW + 2)  # the same revision once more
+    assert rows(store, "SELECT students, revision FROM site") == [(1000, 1)]
+
+
+def test_a_renewed_buffer_leaves_the_descriptions_of_other_gateways_points(store: Database) -> None:
+    accept(store, batch(numbered([campus.point(METER)], revision=5), 0, 1), NOW)
+    accept(
+        store, batch(numbered([campus.point("b.energy")], revision=5), 0, 1, gateway="gw-2", epoch="f-1"), NOW
+    )
+    accept(store, batch(numbered([campus.point(METER)]), 0, 1, epoch="e-2"), NOW + 1)
+    assert rows(store, "SELECT point, revision FROM point ORDER BY point") == [("b.energy", 5), (METER, 1)]

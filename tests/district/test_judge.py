@@ -54,10 +54,33 @@ def test_an_interval_that_cannot_be_true_is_refused(change: dict[str, Any], expe
     assert expected in reason(campus.slot(POINT, 0) | change)
 
 
-@pytest.mark.parametrize("step", ["x", "0", "-1", "NaN", "Infinity"])
-def test_a_step_must_be_a_number_above_zero(step: str) -> None:
+@pytest.mark.parametrize("step", ["x", "0", "-1", "NaN", "Infinity", "1e-999999", "1e999999", "1e-13"])
+def test_a_step_must_be_a_number_that_sums_can_be_rounded_to(step: str) -> None:
     (rejected,) = judged(campus.point(POINT, step=step))
     assert "step" in rejected.reason
+
+
+def test_a_reason_is_short_however_long_what_it_names() -> None:
+    """A receipt that refuses 5,000 records must stay below what a gateway reads."""
+    (rejected,) = judged(campus.point(POINT, step="z" * 100_000))
+    assert len(rejected.reason) <= 200
+
+
+@pytest.mark.parametrize("figure", ["value", "register_start", "register_end", "mean", "low", "high"])
+@pytest.mark.parametrize("huge", [1.1e18, -1e308])
+def test_a_figure_no_meter_can_show_is_refused(figure: str, huge: float) -> None:
+    """Two of 1e308 add up to no number at all, and no page could be made any more."""
+    assert "not a number up to" in reason(campus.slot(POINT, 0) | {figure: huge})
+    most = 1e18 if huge > 0 or figure == "value" else -1e18
+    assert judged(campus.point(POINT), campus.slot(POINT, 0) | {figure: most}) == []
+
+
+@pytest.mark.parametrize(
+    "more", [{"area_m2": -5.0}, {"area_m2": 1e-320}, {"quota": {"2026": {"water_m3": 1e-320}}}]
+)
+def test_an_area_or_a_quota_that_nothing_can_be_divided_by_is_refused(more: dict[str, Any]) -> None:
+    (rejected,) = judged(campus.site(**more))
+    assert "is not a number from" in rejected.reason
 
 
 @pytest.mark.parametrize("timezone", ["Mars/Olympus", "../../etc/passwd", "Asia", "x" * 100])
@@ -70,6 +93,16 @@ def test_an_episode_cannot_end_before_it_starts() -> None:
     assert "ends before" in reason(campus.event(end=1))
     gap = {"kind": "gap", "point": POINT, "start": 9, "end": 8, "count": 1, "reason": "shed"}
     assert "ends before" in reason(gap)
+
+
+def test_an_episode_lies_before_2100() -> None:
+    """The first page shows when it began: the end of the year 9999 is no date in Shanghai."""
+    last = 253_402_300_799_999
+    assert "before 2100" in reason(campus.event(start=last))
+    assert "before 2100" in reason(campus.event(end=last))
+    assert "before 2100" in reason(
+        {"kind": "gap", "point": "*", "start": 0, "end": last, "count": 0, "reason": "x"}
+    )
 
 
 def test_the_rest_of_a_batch_is_placed_by_kind() -> None:
@@ -92,3 +125,16 @@ def test_registers_below_nothing_and_a_gauge_below_nothing_are_taken() -> None:
     }
     gauge = campus.point("t.temperature", "temperature", "°C", value_kind="gauge")
     assert judged(campus.point(POINT), signed, gauge, frost) == []
+
+
+def test_evidence_may_be_nested_but_not_without_end() -> None:
+    def nested(depth: int) -> dict[str, Any]:
+        inner: Any = "x"
+        for _ in range(depth):
+            inner = [inner]
+        return campus.event(evidence={"a": inner, "b": [{}, []]})
+
+    assert judged(nested(60)) == []
+    for depth in (70, 900):  # the reader of the schema still takes 900, what writes it down does not always
+        (rejected,) = judged(nested(depth))
+        assert "nested" in rejected.reason

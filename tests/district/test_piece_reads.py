@@ -241,3 +241,12 @@ def test_time_before_a_meter_began_is_missing_and_not_estimated(database: Databa
     assert shown.measured == pytest.approx(28 / 744)
     assert shown.estimated == pytest.approx(0.0)
     assert shown.missing == pytest.approx(716 / 744)
+
+
+@pytest.mark.parametrize(("unit", "value"), [("kWh", 0.3), ("kwh", 0.3), ("MWh", 0.1), ("", 0.1)])
+def test_a_meter_in_another_unit_is_in_no_sum(database: Database, unit: str, value: float) -> None:
+    """Its figures stay and are shown in their own unit; added up as they are, they would be a thousand times too small."""
+    first = int(datetime(2026, 11, 2, tzinfo=ZONE).timestamp() * 1000)
+    other = [campus.point(SECOND, unit=unit), quarter(SECOND, Quarter(first, 20, "measured"))]
+    site = filled(database, [quarter(METER, Quarter(first, 10, "measured")), *other])
+    assert line(database, site).used["electricity"].month.value == value

@@ -167,6 +167,16 @@ async def a_life(district: District) -> None:
     }  # fmt: skip
     bodies = [
         *campus.day_slots(),
+        campus.slot(
+            METER,
+            0,
+            8.0,
+            period="day",
+            end=campus.MIDNIGHT + 86_400_000,
+            content="estimated",
+            share=0.1,
+            register_start=7.0,
+        ),
         campus.point(WATER, "water_volume", "m³"),
         campus.event(),
         gap,

@@ -47,6 +47,39 @@ def test_site_and_points_are_told_before_any_figure(
     assert {c["point"]: c["step"] for c in changes(connection, "point")}[ENERGY] == "0.1"
 
 
+def test_a_meter_that_becomes_a_part_is_told_again_and_so_is_one_that_left_and_came_back_as_none(
+    tmp_path: Any, connection: sqlite3.Connection
+) -> None:
+    main = {"id": "main-e", "profile": "acrel-adl400", "bus": "east", "unit_id": 1}
+    sub = {"id": "sub-e", "profile": "acrel-adl400", "bus": "east", "unit_id": 2}
+
+    def told(*devices: dict[str, Any]) -> list[tuple[str, int]]:
+        site = small_site(tmp_path, devices=list(devices))
+        Accounts(site, build_points(site)).restore(connection, T0)
+        found = [c for c in changes(connection, "point") if c["point"] == "sub-e.energy_import"]
+        return [(c["role"], c["revision"]) for c in found]
+
+    connection.execute("DELETE FROM point")
+    connection.execute("DELETE FROM change WHERE kind = 'point'")
+    assert told(main, sub) == [("total", 1)]
+    assert told(main, sub) == [("total", 1)]
+    part = {**sub, "parent": "main-e"}
+    assert told(main, part) == told(main, part) == [("total", 1), ("part", 2)]
+    told(main)
+    assert told(main, part)[2:] == []
+    told(main)
+    assert told(main, sub)[2:] == [("total", 3)]
+
+
+def test_a_buffer_that_kept_no_word_of_parts_tells_its_points_once_more(
+    accounts: Accounts, connection: sqlite3.Connection
+) -> None:
+    connection.execute("DELETE FROM meta WHERE key = 'parts'")
+    accounts.restore(connection, T0)
+    accounts.restore(connection, T0)
+    assert [c["revision"] for c in changes(connection, "point")] == [1] * 7 + [2] * 7
+
+
 def test_a_lamps_own_energy_counter_is_no_part_of_a_schools_total(tmp_path: Any) -> None:
     lamp = {"id": "uv", "profile": "tasmota-uv-lamp", "broker": "local", "topic": "tele/uv"}
     meters = [

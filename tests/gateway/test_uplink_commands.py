@@ -71,12 +71,38 @@ async def test_a_stretch_waits_once_more_and_the_same_key_has_no_second_effect(s
     async with open_desk(site) as desk:
         await desk.deliver(5)
         assert await desk.asked("resend", after_seq=1, to_seq=3) == {
-            "uplink": "district", "after_seq": 1, "to_seq": 3, "waiting": 2,
+            "uplink": "district", "after_seq": 1, "to_seq": 3, "waiting": 2, "told_again": 0,
         }  # fmt: skip
         assert await desk.place() == Place(1, ranges=((3, 5),))
         await desk.deliver(3)
         await desk.asked("resend", after_seq=1, to_seq=3)
         assert (await desk.place()).cursor == 5
+
+
+async def test_what_was_refused_of_a_stretch_is_told_again_under_new_numbers(site: LoadedSite) -> None:
+    """The old ones are covered at the district and have no second effect: a point that was moved to this gateway since would
+    stay without what it counted before."""
+
+    def feed(connection: Any) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = connection.execute(
+            "SELECT seq, key, revision, body FROM change ORDER BY seq"
+        ).fetchall()
+        return rows
+
+    async with open_desk(site) as desk:
+        before = await desk.door.execute(lambda c, _: feed(c))
+        leg = Leg(Lane.BACKFILL, 0, 5)
+        assert await desk.feed.begin("district", leg)
+        await desk.feed.delivered(
+            "district", leg, Outcome(5, [(2, "belongs to gw-9"), (4, "belongs to gw-9")])
+        )
+        assert (await desk.asked("resend", after_seq=0, to_seq=3))["told_again"] == 1
+        assert (await desk.asked("resend", key="k2", after_seq=0, to_seq=5))["told_again"] == 1
+        after = await desk.door.execute(lambda c, _: feed(c))
+        dead = await desk.door.execute(lambda c, _: c.execute("SELECT seq FROM dead_letter").fetchall())
+    assert [row[1:] for row in after[len(before) :]] == [before[1][1:], before[3][1:]]
+    assert after[: len(before)] == before
+    assert dead == []
 
 
 @pytest.mark.parametrize(

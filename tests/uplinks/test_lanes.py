@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -267,6 +268,28 @@ async def test_f27_what_a_wiped_district_lost_and_the_feed_no_longer_has_is_told
     gaps = life.door.connection.execute("SELECT point, count, reason FROM gap").fetchall()
     assert gaps == [("*", 0, "district_lost 1-30")]
     assert life.place == Place(55)  # who it is and what was refused, told again; and the gap record itself
+    life.close()
+
+
+async def test_f27_a_wiped_district_is_told_the_points_that_only_an_earlier_epoch_had_told(
+    tmp_path: Path,
+) -> None:
+    """What describes the points lies in what another epoch delivered: under its own name nobody lacks it."""
+    life = Life(tmp_path)
+    life.grow(20)
+    await life.calm()
+    uplinks.begin_epoch(life.door.connection)
+    life.district.identity, life.district.last = replace(IDENTITY, epoch="e-2"), None
+    life.feed.begun.clear()
+    life.grow(10)
+    await life.calm()
+    assert life.district.holds() == set(range(2, 30))
+    life.set_back(wiped=True)
+    life.grow(1)
+    await life.calm()
+    await life.calm()
+    assert life.district.holds() == set(range(20, 31))
+    assert life.door.connection.execute("SELECT count(*) FROM dead_letter").fetchone() == (0,)
     life.close()
 
 

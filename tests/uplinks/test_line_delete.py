@@ -7,6 +7,7 @@ import pytest
 
 from edge_config.uplinks import LineProtocolUplink
 from gateway.uplinks.line_delete import Request, TakenBack, judged, requests, taken_back
+from gateway.uplinks.line_http import REPLY_BYTES_MAX
 from gateway.uplinks.verdict import Keep, Reply, Trouble
 from tests.district.campus import METER, MIDNIGHT, event, slot
 from tests.uplinks.memory import row
@@ -34,6 +35,16 @@ def test_of_1_x_all_rows_go_in_one_query() -> None:
     asked = parse_qs(request.body.decode())
     statement = f"DELETE FROM \"campus_15min\" WHERE site = 'demo' AND point = 'main-e.energy_import' AND time = {MIDNIGHT}000000"
     assert asked == {"db": ["campus"], "q": [f"{statement};{statement}"]}
+
+
+def test_of_1_x_the_answer_to_a_query_stays_below_what_is_read() -> None:
+    rows = [TakenBack("campus_15min", "demo", METER, MIDNIGHT + n) for n in range(5000)]
+    made = requests(V1, rows)
+    asked = [line for one in made for line in parse_qs(one.body.decode())["q"][0].split(";")]
+    assert len(asked) == len(set(asked)) == sum(one.count for one in made) == 5000
+    for one in made:  # the shape of 1.x, with the largest number of a statement
+        answer = {"results": [{"statement_id": one.count}] * one.count}
+        assert len(json.dumps(answer)) < REPLY_BYTES_MAX / 2
 
 
 def test_of_2_x_each_row_is_a_request() -> None:
