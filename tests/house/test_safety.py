@@ -53,7 +53,7 @@ OWN_WORDS = {
     },
     "district/interval_pages.py": {"where"},
     "district/pages/month_reads.py": {"', '.join(_DESCRIBED)"},
-    "district/piece_reads.py": {"_marks(starts)", "points"},
+    "district/longer.py": {"marks(starts)", "points", "of_points"},
     "district/reads.py": {"of_one", "', '.join(_DESCRIPTION)"},
     "district/sheets/sheet_reads.py": {"of_one"},
     "district/store/database.py": {"', '.join(self.key)", "changed", "self.name", "same"},
