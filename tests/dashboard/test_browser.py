@@ -18,6 +18,7 @@ from dashboard.serve import Door, Server, configuration, listen
 from edge_config.site import LoadedSite
 from tests.dashboard.campus import Campus, Collected, StillClock
 from tests.dashboard.test_pages import HOSTILE
+from tests.dashboard.watched import problems_of
 
 pytestmark = pytest.mark.real
 
@@ -73,18 +74,8 @@ def served(site: LoadedSite, campus: Campus, tmp_path: Path) -> Iterator[Served]
 def page(browser: Browser, served: Served) -> Iterator[Page]:
     """A signed-in page that fails the test on any console error, or any request that leaves this machine."""
     context = browser.new_context(base_url=served.base)
-    opened, problems = context.new_page(), list[str]()
-    opened.on(
-        "console",
-        lambda message: problems.append(message.text) if message.type in {"error", "warning"} else None,
-    )
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on(
-        "request",
-        lambda request: (
-            None if request.url.startswith((served.base, "data:")) else problems.append(request.url)
-        ),
-    )
+    opened = context.new_page()
+    problems = problems_of(opened, served.base)
     opened.goto(f"/login?token={served.app.state.accounts.issue_setup_token()}")
     yield opened
     context.close()

@@ -19,6 +19,7 @@ from tests.dashboard.test_browser import (
     charts_are_drawn,
     is_no_wider_than_the_screen,
 )
+from tests.dashboard.watched import problems_of
 from tests.query import campus_hub
 from tests.query.campus_hub import Hub
 
@@ -41,21 +42,11 @@ def page(hub: Hub) -> Iterator[Page]:
         pytest.skip("the bundle is not built; run `npm ci && npm run build` in frontend/")
     database = hub.path.with_name("dashboard.db")
     parts = Parts(hub.site, hub.reader, Nobody(), hub.clock, StillClock(), database, is_hub=True)
-    served, problems = Served(create_app(parts), Collected()), list[str]()
+    served = Served(create_app(parts), Collected())
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         opened = browser.new_context(base_url=served.base).new_page()
-        opened.on(
-            "console",
-            lambda message: problems.append(message.text) if message.type in {"error", "warning"} else None,
-        )
-        opened.on("pageerror", lambda error: problems.append(str(error)))
-        opened.on(
-            "request",
-            lambda request: (
-                None if request.url.startswith((served.base, "data:")) else problems.append(request.url)
-            ),
-        )
+        problems = problems_of(opened, served.base)
         opened.goto(f"/login?token={served.app.state.accounts.issue_setup_token()}")
         yield opened
         browser.close()
